@@ -1,0 +1,107 @@
+"""What a storage engine is: the protocols that bindings are built on.
+
+An engine knows nothing of Workers or HTTP, and never asks the time: whoever calls says what time
+it is (`now`, seconds since 1970). It orders keys as bytes. Everything here is plain data, so that
+an engine is one file and its line in `open.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class Put(NamedTuple):
+    """Write one record, replacing what was there.
+
+    `space` is a namespace (a KV namespace, a queue's index ...), `key` any bytes, ordered bytewise.
+    `value` is bytes, or a sequence of bytes whose concatenation is the value (so that a large one
+    need not be joined). `meta` is small and is returned by `list` without reading the value.
+    `expires` is the moment (seconds since 1970) from which on the record is never seen again.
+    """
+
+    space: str
+    key: bytes
+    value: bytes | Sequence[bytes]
+    meta: bytes = b""
+    expires: float | None = None
+
+
+class Delete(NamedTuple):
+    """Remove one record; nothing happens where there is none."""
+
+    space: str
+    key: bytes
+
+
+class Fence(NamedTuple):
+    """A condition on a write: the record at (space, key) has exactly this value now."""
+
+    space: str
+    key: bytes
+    token: bytes
+
+
+class Record(NamedTuple):
+    """One record as read. `value` is a list of chunks in order (a small value is one chunk)."""
+
+    value: list[bytes]
+    meta: bytes
+    expires: float | None
+
+
+class Entry(NamedTuple):
+    """One record as listed, without its value; `size` is the value's length in bytes."""
+
+    key: bytes
+    meta: bytes
+    expires: float | None
+    size: int
+
+
+class Records(Protocol):
+    """Ordered records in named spaces.
+
+    Durability: when `apply` returns, the write survives the death of the process, and with an
+    engine opened as fully durable also a loss of power.
+    """
+
+    async def get(self, space: str, key: bytes, *, now: float) -> Record | None:
+        """The record, or None where there is none or it has expired at `now`."""
+        ...
+
+    async def get_many(
+        self, space: str, keys: Sequence[bytes], *, now: float
+    ) -> list[Record | None]:
+        """As `get`, for several keys of one moment, in their order."""
+        ...
+
+    async def list(
+        self,
+        space: str,
+        *,
+        now: float,
+        prefix: bytes = b"",
+        after: bytes | None = None,
+        limit: int,
+    ) -> list[Entry]:
+        """Up to `limit` live records in bytewise order whose key starts with `prefix` and is greater than `after`."""
+        ...
+
+    async def apply(
+        self, ops: Sequence[Put | Delete], *, now: float, fence: Fence | None = None
+    ) -> None:
+        """Apply all operations or none, in order.
+
+        Raises FencedOut, and changes nothing, when `fence` is given and its record is not (or no
+        longer, at `now`) what it says.
+        """
+        ...
+
+    async def sweep(self, *, now: float, limit: int = 1000) -> int:
+        """Remove up to `limit` records that have expired at `now`; the number removed."""
+        ...
+
+    async def close(self) -> None:
+        """Finish the writes under way, then release files and threads."""
+        ...

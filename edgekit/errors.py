@@ -1,0 +1,101 @@
+"""Every error a user of edgekit may want to catch, in one tree.
+
+    EdgekitError
+    ├── ConfigError             a configuration file, an Env declaration or a route that cannot work
+    ├── BindingError            a call on a binding failed; `.code` is the platform's number or status
+    │   └── KVError             (KVTypeError is also a TypeError)
+    ├── HTTPError               raise it anywhere in a handler: it becomes that response
+    ├── WebTypeError            what web standards call a TypeError; also a Python TypeError
+    │   └── BodyUsedError       a body was read a second time
+    ├── WebRangeError           what web standards call a RangeError; also a Python ValueError
+    ├── WebSyntaxError          text that is not what it claims to be (JSON, a form); also a ValueError
+    ├── FetchError              an outgoing request failed; `.url`; also an OSError
+    ├── UnsupportedError        known, but not to be had here
+    └── FencedOut               a write carried the token of a lease that has passed to somebody else
+
+Texts of binding errors are the platform's own, so that what is searched for is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class EdgekitError(Exception):
+    """The root: `except EdgekitError` catches all that edgekit raises on purpose."""
+
+
+class ConfigError(EdgekitError):
+    """Found at start-up: the message names the file, key, binding or route, and what to do."""
+
+
+class BindingError(EdgekitError):
+    """A binding refused or failed. `code` is the platform's status or error number, if it has one."""
+
+    def __init__(self, message: str, *, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class KVError(BindingError):
+    """A KV operation was refused; `code` is the HTTP status that the platform answers."""
+
+
+class KVTypeError(KVError, TypeError):
+    """A KV call whose arguments the platform refuses as a TypeError."""
+
+
+class HTTPError(EdgekitError):
+    """Raised from any depth of a handler, it becomes the response.
+
+    `status` is 400 to 599 in practice (any status that a Response may have). `detail` is a text
+    (sent as text/plain), a mapping (sent as JSON) or None (the status' own phrase). `headers` are added.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{status} {detail}" if detail is not None else str(status))
+        self.status = status
+        self.detail = detail
+        self.headers = headers
+
+
+class WebTypeError(EdgekitError, TypeError):
+    """What the Fetch, URL and Streams standards call a TypeError."""
+
+
+class BodyUsedError(WebTypeError):
+    """The body was already read, or a reader holds it."""
+
+
+class WebRangeError(EdgekitError, ValueError):
+    """What the web standards call a RangeError."""
+
+
+class WebSyntaxError(EdgekitError, ValueError):
+    """Text that could not be parsed. `path` says where, in the manner of `$.user.age`, if known."""
+
+    def __init__(self, message: str, *, path: str | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class FetchError(EdgekitError, OSError):
+    """An outgoing request failed before there was a response: `url` names it, `__cause__` says why."""
+
+    def __init__(self, message: str, *, url: str) -> None:
+        super().__init__(message)
+        self.url = url
+
+
+class UnsupportedError(EdgekitError):
+    """The platform has it, this place does not; the message says what to use instead."""
+
+
+class FencedOut(EdgekitError):
+    """The lease behind a fenced write is no longer held: another process has taken over."""

@@ -1,0 +1,111 @@
+"""The host on CPython: msgspec for JSON, ada-url (imported on first use) for URLs, asyncio's sleep."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from edgekit.host.url import URLRecord
+
+if TYPE_CHECKING:
+    import ada_url
+
+_encode = msgspec.json.Encoder().encode
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+_decode_any = msgspec.json.Decoder().decode
+
+
+class JSONSyntaxError(ValueError):
+    """The bytes are not JSON."""
+
+
+class JSONShapeError(ValueError):
+    """The JSON is not of the type asked for; `path` says where, as in `$.user.age`."""
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class SystemClock:
+    """The machine's clock and the event loop's sleep."""
+
+    now = staticmethod(time.time)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def json_encode(value: Any) -> bytes:
+    """Compact UTF-8 JSON. TypeError names the type that has no JSON form; NaN becomes null."""
+    return _encode(value)
+
+
+def json_decode(data: bytes | bytearray | memoryview | str, type: Any = None) -> Any:
+    """The value of a JSON text, checked against `type` (anything msgspec knows) where given.
+
+    Raises JSONSyntaxError (malformed, or nested too deeply) or JSONShapeError (well-formed, but
+    not of that type).
+    """
+    try:
+        if type is None:
+            return _decode_any(data)
+        decoder = _decoders.get(type)
+        if decoder is None:
+            decoder = _decoders[type] = msgspec.json.Decoder(type)
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `")
+        raise JSONShapeError(message, path.rstrip("`") or "$") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise JSONSyntaxError(str(error)) from None
+    except RecursionError:
+        raise JSONSyntaxError("JSON is nested too deeply") from None
+
+
+def random_bytes(count: int) -> bytes:
+    """Bytes from the system's generator, fit for secrets."""
+    return os.urandom(count)
+
+
+def parse_url(url: str, base: str | None = None) -> URLRecord | None:
+    """Parse and normalise by the WHATWG rules; None when it is no URL."""
+    import ada_url
+
+    try:
+        return _record(ada_url.URL(url, base))
+    except ValueError:
+        return None
+
+
+def set_url_part(href: str, part: str, value: str) -> URLRecord:
+    """`href` with one part set, by the rules of the URL standard's setters (a bad value changes nothing)."""
+    import ada_url
+
+    url = ada_url.URL(href)
+    try:
+        setattr(url, part, value)
+    except ValueError:
+        if part == "href":
+            raise
+    return _record(url)
+
+
+def _record(url: ada_url.URL) -> URLRecord:
+    return URLRecord(
+        url.href,
+        url.protocol,
+        url.username,
+        url.password,
+        url.host,
+        url.hostname,
+        url.port,
+        url.pathname,
+        url.search,
+        url.hash,
+        url.origin,
+    )
