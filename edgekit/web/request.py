@@ -1,0 +1,226 @@
+"""Request, as the Fetch standard has it, with what a server adds: params, path, query, cookies, cf.
+
+A Request knows no server: `asgi.py` makes a subclass that fills the lazy properties from a
+connection. It can always be made again from method, url, headers, body and cf.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from edgekit import host
+from edgekit.errors import HTTPError, WebTypeError
+from edgekit.web.body import Body, extract_body
+from edgekit.web.headers import Headers
+from edgekit.web.spelling import Plain
+
+if TYPE_CHECKING:
+    from edgekit.web.abort import AbortSignal
+    from edgekit.web.streams import ReadableStream
+    from edgekit.web.url import URL, URLSearchParams
+
+HeadersInit = Mapping[str, str] | Iterable[tuple[str, str]]
+
+_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}").fullmatch
+_UPPERCASED = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
+
+
+def normalise_method(method: str) -> str:
+    """The standard's rule: six methods in any case become upper case, others stay as they are."""
+    upper = method.upper() if isinstance(method, str) else ""
+    if upper in _UPPERCASED:
+        return upper
+    if not upper or not _METHOD(method):
+        raise WebTypeError(f"Invalid HTTP method string: {method!r:.100}")
+    return method
+
+
+class Request(Body):
+    """An HTTP request.
+
+    `Request(url, method=, headers=, body=, redirect=, cf=, signal=)`, or the same options in one
+    dict, as on Workers. `url` is absolute (str or URL), or another Request, whose body passes to the
+    new one. Errors: WebTypeError for a bad URL, method or header, and for a body with GET or HEAD.
+    """
+
+    __slots__ = (
+        "_cf",
+        "_cookies",
+        "_headers",
+        "_params",
+        "_query",
+        "_signal",
+        "_url",
+        "method",
+        "redirect",
+    )
+
+    method: str
+    redirect: str
+
+    def __init__(
+        self,
+        input: str | URL | Request,
+        init: Mapping[str, Any] | None = None,
+        *,
+        method: str | None = None,
+        headers: HeadersInit | None = None,
+        body: Any = None,
+        redirect: str | None = None,
+        cf: Mapping[str, Any] | None = None,
+        signal: AbortSignal | None = None,
+        **others: Any,
+    ) -> None:
+        if init is not None:
+            method = method or init.get("method")
+            headers = headers if headers is not None else init.get("headers")
+            body = body if body is not None else init.get("body")
+            redirect = redirect or init.get("redirect")
+            cf = cf if cf is not None else init.get("cf")
+            signal = signal if signal is not None else init.get("signal")
+        if others and (unknown := set(others) - _IGNORED):
+            raise TypeError(f"Request() has no option {', '.join(sorted(unknown))}")
+        source = input if isinstance(input, Request) else None
+        if source is not None:
+            self._url = source.url
+        else:
+            url = host.parse_url(str(input))
+            if url is None:
+                raise WebTypeError(f"Invalid URL: {str(input)!r:.200}")
+            self._url = url.href
+        if method is not None:
+            self.method = normalise_method(method)
+        else:
+            self.method = source.method if source is not None else "GET"
+        self.redirect = redirect or (source.redirect if source is not None else "follow")
+        if self.redirect not in ("follow", "manual", "error"):
+            raise WebTypeError(f"Invalid redirect mode: {self.redirect!r}")
+        if headers is not None:
+            self._headers = Headers(headers)
+        else:
+            self._headers = Headers(source.headers) if source is not None else Headers()
+        if body is None and source is not None:
+            self._body: Any = source._take()
+            content_type = None
+        else:
+            self._body, content_type = extract_body(body)
+        if self._body is not None and self.method in ("GET", "HEAD"):
+            raise WebTypeError("Request with a GET or HEAD method cannot have a body.")
+        if content_type is not None and not self._headers.has("content-type"):
+            self._headers._raw.append((b"content-type", content_type))
+        self._used = False
+        if cf is not None:
+            self._cf: Plain | None = Plain(cf)
+        else:
+            self._cf = source.cf if source is not None else None
+        self._signal = signal if signal is not None else (source._signal if source else None)
+        self._params: dict[str, Any] | None = source._params if source is not None else None
+        self._query: URLSearchParams | None = None
+        self._cookies: dict[str, str] | None = None
+
+    @property
+    def url(self) -> str:
+        """The absolute URL, normalised as the URL standard does."""
+        return self._url
+
+    @property
+    def headers(self) -> Headers:
+        """The headers; those of an incoming request cannot be changed."""
+        return self._headers
+
+    @property
+    def path(self) -> str:
+        """The URL's path, percent-decoded, without the prefix the app is mounted under."""
+        return unquote(self._split()[0])
+
+    @property
+    def query(self) -> URLSearchParams:
+        """The query's parameters: `[]` the first value or KeyError, `get`, `get_all`."""
+        if self._query is None:
+            from edgekit.web.url import URLSearchParams
+
+            self._query = URLSearchParams(self._split()[1])
+        return self._query
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What the route's pattern took from the path: str, or int for `{n:int}`."""
+        if self._params is None:
+            self._params = {}
+        return self._params
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The Cookie header's pairs."""
+        if self._cookies is None:
+            from edgekit.web.cookies import parse_cookies
+
+            header = self.headers.get("cookie")
+            self._cookies = parse_cookies(header) if header else {}
+        return self._cookies
+
+    @property
+    def cf(self) -> Plain | None:
+        """What is known of the connection and its visitor, or None. See Workers' `request.cf`."""
+        return self._cf
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """Address and port of the peer, or None when there is no connection."""
+        return None
+
+    @property
+    def signal(self) -> AbortSignal:
+        """Aborted when the client goes away (incoming) or when the caller says so (outgoing)."""
+        if self._signal is None:
+            from edgekit.web.abort import AbortController
+
+            self._signal = AbortController().signal
+        return self._signal
+
+    async def json(self, type: Any = None) -> Any:
+        """The body as JSON; checked and converted to `type` (a Struct, a dataclass, `list[int]` ...).
+
+        Not JSON: HTTPError 400. JSON of another shape: HTTPError 422. Both tell where.
+        """
+        return await self.read_json(type)
+
+    def clone(self) -> Request:
+        """A second request of the same body; the faster reader waits at 8 MiB ahead."""
+        body = self._tee()
+        twin = Request.__new__(Request)
+        twin._url = self.url
+        twin.method = self.method
+        twin.redirect = self.redirect
+        twin._headers = Headers(self.headers)
+        twin._body = body
+        twin._used = False
+        twin._cf = self.cf
+        twin._signal = self._signal
+        twin._params = self._params
+        twin._query = None
+        twin._cookies = None
+        return twin
+
+    def _split(self) -> tuple[str, str]:
+        """The raw path and query of the URL."""
+        url = self.url
+        start = url.find("/", url.find("://") + 3)
+        rest = url[start:].partition("#")[0] if start >= 0 else ""
+        path, _, query = rest.partition("?")
+        return path, query
+
+    def _fault(self, status: int, message: str, path: str | None) -> Exception:
+        return HTTPError(status, {"error": message, **({"path": path} if path else {})})
+
+    def __repr__(self) -> str:
+        return f"Request(method={self.method!r}, url={self.url!r})"
+
+
+# Options of the standard that mean nothing on a server; accepted, as Workers do.
+_IGNORED = frozenset(
+    "cache credentials integrity keepalive mode referrer referrerPolicy referrer_policy duplex window".split()
+)

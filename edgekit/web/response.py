@@ -1,0 +1,281 @@
+"""Response, as the Fetch standard has it.
+
+Made to be cheap: headers are built when somebody looks at them, and a plain answer never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol, overload
+
+from edgekit import host
+from edgekit.errors import WebRangeError, WebTypeError
+from edgekit.web.body import Body, Bytes, extract_body
+from edgekit.web.headers import Headers, RawHeaders, encode_value
+from edgekit.web.request import HeadersInit
+from edgekit.web.streams import ReadableStream
+
+if TYPE_CHECKING:
+    from edgekit.web.websocket import WebSocket
+
+NULL_BODY = frozenset({101, 204, 205, 304})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+JSON = b"application/json"
+
+
+class _Build(Protocol):
+    def __call__(
+        self,
+        data: Any,
+        init: Mapping[str, Any] | None = None,
+        *,
+        status: int = 200,
+        status_text: str = "",
+        headers: HeadersInit | None = None,
+    ) -> Response: ...
+
+
+class _Read(Protocol):
+    def __call__(self, type: Any = None) -> Awaitable[Any]: ...
+
+
+class _JSON:
+    """`Response.json(data)` builds a response; `await response.json()` reads one."""
+
+    @overload
+    def __get__(self, instance: None, owner: type[Response]) -> _Build: ...
+    @overload
+    def __get__(self, instance: Response, owner: type[Response]) -> _Read: ...
+    def __get__(self, instance: Response | None, owner: type[Response]) -> _Build | _Read:
+        return owner._from_json if instance is None else instance.read_json
+
+
+class Response(Body):
+    """An HTTP response.
+
+    `Response(body, status=, status_text=, headers=, web_socket=, cf=)`, or the options in one dict,
+    as on Workers. `body` is None, str, bytes, bytearray, memoryview, Blob, FormData,
+    URLSearchParams, a ReadableStream, or an (async) iterable of bytes, which is sent as it comes.
+    Errors: WebRangeError for a status outside 200 to 599 (101 with a web socket), WebTypeError for
+    a body with 101, 204, 205 or 304, and for headers that HTTP does not allow.
+    """
+
+    __slots__ = (
+        "_content_type",
+        "_headers",
+        "_status_text",
+        "cf",
+        "redirected",
+        "status",
+        "type",
+        "url",
+        "web_socket",
+    )
+
+    status: int
+    url: str
+    type: str
+    redirected: bool
+    web_socket: WebSocket | None
+
+    def __init__(
+        self,
+        body: Any = None,
+        init: Mapping[str, Any] | int | None = None,
+        *,
+        status: int = 200,
+        status_text: str = "",
+        headers: HeadersInit | None = None,
+        web_socket: WebSocket | None = None,
+        cf: Any = None,
+        **others: Any,
+    ) -> None:
+        if init is not None or others:
+            if isinstance(init, int):
+                status = init
+            elif init is not None:
+                others = {**init, **others}
+            status = others.pop("status", status)
+            headers = others.pop("headers", headers)
+            status_text = others.pop("statusText", others.pop("status_text", status_text))
+            web_socket = others.pop("webSocket", others.pop("web_socket", web_socket))
+            cf = others.pop("cf", cf)
+            if init is None and (unknown := set(others) - {"encodeBody", "encode_body"}):
+                raise TypeError(f"Response() has no option {', '.join(sorted(unknown))}")
+        if status.__class__ is not int:
+            status = int(status)
+        if not 200 <= status <= 599 and not (status == 101 and web_socket is not None):
+            raise WebRangeError(
+                f"Responses may only be constructed with status codes in the range 200 to 599, inclusive; got {status}."
+            )
+        if body.__class__ is str:
+            self._body = body.encode("utf-8", "replace")
+            self._content_type: Bytes | None = b"text/plain;charset=UTF-8"
+        else:
+            self._body, self._content_type = extract_body(body)
+        if body is not None and status in NULL_BODY:
+            if self._body != b"":
+                raise WebTypeError(
+                    f"Response with null body status (101, 204, 205, or 304) cannot have a body; got {status}."
+                )
+            self._body = self._content_type = None
+        self._headers = None if headers is None else self._with_type(Headers(headers))
+        self._used = False
+        self.status = status
+        self._status_text = status_text
+        self.web_socket = web_socket
+        self.url = ""
+        self.type = "default"
+        self.redirected = False
+        self.cf = cf
+
+    json = _JSON()
+
+    @classmethod
+    def _from_json(
+        cls,
+        data: Any,
+        init: Mapping[str, Any] | None = None,
+        *,
+        status: int = 200,
+        status_text: str = "",
+        headers: HeadersInit | None = None,
+    ) -> Response:
+        """`data` as compact UTF-8 JSON, content type application/json unless `headers` say another."""
+        self = cls(host.json_encode(data), init, status=status, status_text=status_text, headers=headers)
+        self._content_type = JSON
+        if self._headers is not None:
+            self._with_type(self._headers)
+        return self
+
+    @classmethod
+    def html(
+        cls, text: str, *, status: int = 200, headers: HeadersInit | None = None
+    ) -> Response:
+        """`text` as text/html."""
+        self = cls(text, status=status, headers=None)
+        self._content_type = b"text/html;charset=UTF-8"
+        if headers is not None:
+            self._headers = self._with_type(Headers(headers))
+        return self
+
+    @classmethod
+    def redirect(cls, url: str, status: int = 302) -> Response:
+        """A redirect to `url` (absolute, or a path of this site); 301, 302, 303, 307 or 308."""
+        if status not in REDIRECTS:
+            raise WebRangeError("Invalid redirect status. Must be one of 301, 302, 303, 307, 308.")
+        text = str(url)
+        absolute = host.parse_url(text)
+        if absolute is not None:
+            text = absolute.href
+        else:
+            relative = host.parse_url(text, "http://h/")
+            if relative is None or not text:
+                raise WebTypeError(f"Unable to parse URL: {text!r:.200}")
+            if not text.startswith("//"):
+                text = text if text.isascii() else relative.href.removeprefix("http://h")
+        self = cls(None, status=status)
+        self._headers = Headers.from_raw([(b"location", encode_value(text, "location"))])
+        return self
+
+    @classmethod
+    def error(cls) -> Response:
+        """The standard's network error: status 0, no headers that can be changed."""
+        self = cls()
+        self.status = 0
+        self.type = "error"
+        self._headers = Headers.from_raw([], immutable=True)
+        return self
+
+    @property
+    def headers(self) -> Headers:
+        """The headers, which can be changed until the response is sent."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = self._with_type(Headers())
+        return headers
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 200 to 299."""
+        return 200 <= self.status <= 299
+
+    @property
+    def status_text(self) -> str:
+        """The reason phrase: as given, else the standard one."""
+        if self._status_text or self.status not in HTTPStatus._value2member_map_:
+            return self._status_text
+        return HTTPStatus(self.status).phrase
+
+    def set_cookie(self, name: str, value: str = "", **attributes: Any) -> None:
+        """Add a Set-Cookie header; see `web.cookies.format_set_cookie` for the attributes."""
+        from edgekit.web.cookies import format_set_cookie
+
+        self.headers.append("set-cookie", format_set_cookie(name, value, **attributes))
+
+    def clone(self) -> Response:
+        """A second response of the same body; the faster reader waits at 8 MiB ahead."""
+        if self.web_socket is not None:
+            raise WebTypeError("Cannot clone a response to a WebSocket handshake.")
+        body = self._tee()
+        twin = Response.__new__(Response)
+        twin._body = body
+        twin._content_type = self._content_type
+        twin._headers = None if self._headers is None else Headers(self._headers)
+        twin._used = False
+        twin.status = self.status
+        twin._status_text = self._status_text
+        twin.web_socket = None
+        twin.url = self.url
+        twin.type = self.type
+        twin.redirected = self.redirected
+        twin.cf = self.cf
+        return twin
+
+    def _with_type(self, headers: Headers) -> Headers:
+        content_type = self._content_type
+        if content_type is not None and not any(n == b"content-type" for n, _ in headers._raw):
+            headers._raw.append((b"content-type", content_type))
+        return headers
+
+    def _raw_headers(self) -> RawHeaders:
+        """The headers to send, without a length."""
+        if self._headers is not None:
+            return self._headers._raw
+        return [] if self._content_type is None else [(b"content-type", self._content_type)]
+
+    def __repr__(self) -> str:
+        content_type = self.headers.get("content-type") if self._headers else self._content_type
+        if isinstance(content_type, bytes):
+            content_type = content_type.decode("latin-1")
+        return f"Response(status={self.status}, status_text={self.status_text!r}, content_type={content_type!r})"
+
+
+def convert(value: Any, handler: Any) -> Response:
+    """What a handler returned, as a Response; None is an error that names the handler."""
+    kind = value.__class__
+    if kind is str:
+        return Response(value)
+    if isinstance(value, Response):
+        return value
+    if value is None:
+        raise TypeError(
+            f"{describe(handler)} returned None; return a Response, a str, bytes, or data for JSON"
+        )
+    if isinstance(value, bytes | bytearray | memoryview):
+        response = Response(value)
+        response._content_type = b"application/octet-stream"
+        return response
+    if isinstance(value, str):
+        return Response(value)
+    if isinstance(value, ReadableStream) or hasattr(value, "__aiter__") or hasattr(value, "__next__"):
+        raise TypeError(f"{describe(handler)} returned a stream; return Response(stream)")
+    return Response.json(value)
+
+
+def describe(handler: Any) -> str:
+    """A handler's name for messages: `main.hello`."""
+    target = getattr(handler, "func", handler)
+    name = getattr(target, "__qualname__", None) or type(target).__qualname__
+    return f"{getattr(target, '__module__', '?')}.{name}()"
