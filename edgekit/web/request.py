@@ -205,6 +205,11 @@ class Request(Body):
         twin._cookies = None
         return twin
 
+    def target(self) -> tuple[str, str | None]:
+        """The path to route by: decoded, and percent-encoded where that is not the same."""
+        raw = self._split()[0]
+        return unquote(raw), raw if "%" in raw else None
+
     def _split(self) -> tuple[str, str]:
         """The raw path and query of the URL."""
         url = self.url

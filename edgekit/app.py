@@ -1,0 +1,304 @@
+"""App: handlers with decorators, routes, middlewares. The thing most programs are made of.
+
+An App is a Worker, so it is an ASGI app too. Routes and arities are checked where they are
+declared, at import; the chain of middlewares is built once, at the first event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from edgekit.asgi import ASGIApp, call_asgi
+from edgekit.context import ExecutionContext
+from edgekit.env import Env
+from edgekit.errors import ConfigError, HTTPError
+from edgekit.routing import ANY, Router
+from edgekit.web.request import Request
+from edgekit.web.response import Response, convert, describe
+from edgekit.worker import Fetch, Handler, Worker, arity, as_fetch
+
+if TYPE_CHECKING:
+    from starlette.middleware import Middleware
+
+H = TypeVar("H", bound=Handler)
+Next = Callable[[Request], Awaitable[Response]]
+
+
+class App(Worker):
+    """A Worker made of decorated handlers: `app = App(AppEnv)`, then `uvicorn main:app`.
+
+    `env_class` declares bindings and vars. `config` is the path of a wrangler file (default:
+    EDGEKIT_CONFIG, then the nearest one from the current folder upward). `middleware` is a list of
+    Starlette's `Middleware(...)`, the outermost first, around everything; not on real Workers.
+    Handlers are async and take (request), (request, env) or (request, env, ctx).
+    """
+
+    def __init__(
+        self,
+        env_class: type[Env] = Env,
+        *,
+        config: str | None = None,
+        middleware: Sequence[Middleware] = (),
+    ) -> None:
+        if not (isinstance(env_class, type) and issubclass(env_class, Env)):
+            raise ConfigError(f"App(): {env_class!r} is not a subclass of Env")
+        super().__init__(self._first, env_class=env_class, config=config, name="app")
+        self._router = Router()
+        self._asgi_middleware = list(middleware)
+        self._middleware: list[tuple[Handler, int]] = []
+        self._fallback: Fetch | None = None
+        self._on_error: tuple[Handler, int] | None = None
+        self._on_start: list[tuple[Handler, int]] = []
+        self._on_stop: list[tuple[Handler, int]] = []
+        self._started = False
+
+    # Declaring --------------------------------------------------------------------------------------
+
+    def get(self, pattern: str) -> Callable[[H], H]:
+        """Answer GET, and HEAD, where `pattern` takes the path."""
+        return self.route(pattern, methods=("GET",))
+
+    def post(self, pattern: str) -> Callable[[H], H]:
+        """Answer POST where `pattern` takes the path."""
+        return self.route(pattern, methods=("POST",))
+
+    def put(self, pattern: str) -> Callable[[H], H]:
+        """Answer PUT where `pattern` takes the path."""
+        return self.route(pattern, methods=("PUT",))
+
+    def patch(self, pattern: str) -> Callable[[H], H]:
+        """Answer PATCH where `pattern` takes the path."""
+        return self.route(pattern, methods=("PATCH",))
+
+    def delete(self, pattern: str) -> Callable[[H], H]:
+        """Answer DELETE where `pattern` takes the path."""
+        return self.route(pattern, methods=("DELETE",))
+
+    def head(self, pattern: str) -> Callable[[H], H]:
+        """Answer HEAD where `pattern` takes the path, instead of the GET handler."""
+        return self.route(pattern, methods=("HEAD",))
+
+    def options(self, pattern: str) -> Callable[[H], H]:
+        """Answer OPTIONS where `pattern` takes the path, instead of the automatic answer."""
+        return self.route(pattern, methods=("OPTIONS",))
+
+    def route(self, pattern: str, methods: Iterable[str] | None = None) -> Callable[[H], H]:
+        """Answer these methods, or without `methods` every one, where `pattern` takes the path.
+
+        Patterns: `/a/{name}`, `/a/{n:int}`, `/a/{rest:path}`; see edgekit.routing. ConfigError for
+        a pattern that can never match, and for a second route that takes the same paths.
+        """
+        if isinstance(methods, str):
+            raise ConfigError(f"route {pattern!r}: methods is a list of names, not a str")
+        names = (ANY,) if methods is None else tuple(m.upper() for m in methods)
+        if not names:
+            raise ConfigError(f"route {pattern!r}: no methods")
+
+        def declare(handler: H) -> H:
+            self._open(f"route {pattern!r}")
+            self._router.add(names, pattern, as_fetch(handler, f"route {pattern!r}"))
+            return handler
+
+        return declare
+
+    def fallback(self, handler: H) -> H:
+        """Answer whatever path no route and no mount has; without one that is a 404."""
+        self._open("fallback")
+        if self._fallback is not None:
+            raise ConfigError("fallback: there is one already")
+        self._fallback = as_fetch(handler, "fallback")
+        return handler
+
+    def middleware(self, handler: H) -> H:
+        """Run `(request, env, next)` or `(request, env, ctx, next)` around every handler.
+
+        `await next(request)` gives the Response, which may be read, changed or replaced; the first
+        one declared is the outermost. HTTPError and other errors pass through them as exceptions.
+        """
+        self._open("middleware")
+        self._middleware.append((handler, arity(handler, 3, 4, "middleware")))
+        return handler
+
+    def on_error(self, handler: H) -> H:
+        """Answer for an uncaught error: `(request, env, error)` or `(request, env, ctx, error)`.
+
+        HTTPErrors are responses already and do not come here. None means: not mine.
+        """
+        self._open("on_error")
+        if self._on_error is not None:
+            raise ConfigError("on_error: there is one already")
+        self._on_error = (handler, arity(handler, 3, 4, "on_error"))
+        return handler
+
+    def on_start(self, handler: H) -> H:
+        """Run `(env)` or `()` before the first event; an error ends the start."""
+        self._open("on_start")
+        self._on_start.append((handler, arity(handler, 0, 1, "on_start")))
+        return handler
+
+    def on_stop(self, handler: H) -> H:
+        """Run `(env)` or `()` after the last event."""
+        self._open("on_stop")
+        self._on_stop.append((handler, arity(handler, 0, 1, "on_stop")))
+        return handler
+
+    def mount(self, prefix: str, other: Worker | ASGIApp) -> None:
+        """Give every path below `prefix` that no route takes to another App, or to any ASGI app.
+
+        An App shares env, and its routes are relative to the prefix; its middlewares run inside
+        this one's. An ASGI app finds the prefix in `root_path`, and its lifespan is run.
+        """
+        self._open(f"mount {prefix!r}")
+        if other is self:
+            raise ConfigError(f"mount {prefix!r}: an app cannot be mounted in itself")
+        if not callable(other):
+            raise ConfigError(f"mount {prefix!r}: {other!r} is neither an App nor an ASGI app")
+        self._router.mount(prefix, other)
+
+    # Serving ----------------------------------------------------------------------------------------
+
+    def env_classes(self) -> list[type[Env]]:
+        inner = [a for _, a in self._router.mounts if isinstance(a, Worker)]
+        return [self.env_class, *(c for other in inner for c in other.env_classes())]
+
+    def mounted(self) -> list[ASGIApp]:
+        apps: list[ASGIApp] = []
+        for _, other in self._router.mounts:
+            apps += other.mounted() if isinstance(other, Worker) else [other]
+        return apps
+
+    async def on_start_event(self, env: Any) -> None:
+        self._prepare()
+        for handler, count in self._on_start:
+            await handler(*(env,)[:count])
+        for _, other in self._router.mounts:
+            if isinstance(other, Worker):
+                await other.on_start_event(env)
+
+    async def on_stop_event(self, env: Any) -> None:
+        for _, other in self._router.mounts:
+            if isinstance(other, Worker):
+                await other.on_stop_event(env)
+        for handler, count in reversed(self._on_stop):
+            await handler(*(env,)[:count])
+
+    def wrap(self, asgi: ASGIApp) -> ASGIApp:
+        for cls, args, kwargs in reversed(self._asgi_middleware):
+            asgi = cls(asgi, *args, **kwargs)
+        return asgi
+
+    def _open(self, what: str) -> None:
+        if self._started:
+            raise ConfigError(f"{what}: the app has started; declare everything at import")
+
+    def _prepare(self) -> None:
+        if not self._started:
+            self._fetch = self._compile("")
+
+    def _first(self, request: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Response]:
+        self._prepare()
+        return self._fetch(request, env, ctx)
+
+    def _compile(self, prefix: str) -> Fetch:
+        """The whole app as one function, for requests whose path begins with `prefix`."""
+        self._started = True
+        fetch = self._core(prefix)
+        for handler, count in reversed(self._middleware):
+            fetch = _around(handler, count, fetch)
+        if self._on_error is not None:
+            fetch = _rescue(*self._on_error, fetch)
+        return fetch
+
+    def _core(self, prefix: str) -> Fetch:
+        match = self._router.match
+        segments = prefix.count("/")
+        mounts = [
+            (mount, self._enter(prefix + mount, other)) for mount, other in self._router.mounts
+        ]
+        last = self._fallback or _not_found
+
+        def core(request: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Response]:
+            path, raw = request.target()
+            if segments:
+                path = path[len(prefix) :] or "/"
+                if raw is not None:
+                    raw = "/" + "/".join(raw.split("/")[segments + 1 :])
+            found = match(request.method, path, raw)
+            if found is not None:
+                if found.target is None:
+                    return _other_method(request.method, found.allow)
+                request._params = found.params
+                return found.target(request, env, ctx)  # type: ignore[no-any-return]
+            for mount, enter in mounts:
+                if path.startswith(mount) and path[len(mount) : len(mount) + 1] in ("", "/"):
+                    return enter(request, env, ctx)
+            return last(request, env, ctx)
+
+        return core
+
+    def _enter(self, prefix: str, other: Worker | ASGIApp) -> Fetch:
+        if isinstance(other, App):
+            return other._compile(prefix)
+        if isinstance(other, Worker):
+            return other.dispatch
+
+        def enter(request: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Response]:
+            return call_asgi(other, request, ctx, root_path=prefix)
+
+        return enter
+
+
+async def _not_found(request: Request, env: Any, ctx: ExecutionContext) -> Response:
+    return Response("Not Found", status=404)
+
+
+async def _other_method(method: str, allow: tuple[str, ...]) -> Response:
+    headers = {"allow": ", ".join(allow)}
+    if method == "OPTIONS":
+        return Response(None, status=204, headers=headers)
+    return Response("Method Not Allowed", status=405, headers=headers)
+
+
+def _around(handler: Handler, count: int, inner: Fetch) -> Fetch:
+    """A middleware with what it surrounds."""
+    if count == 3:
+
+        async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
+            def next(request: Request) -> Awaitable[Response]:
+                return inner(request, env, ctx)
+
+            value = await handler(request, env, next)
+            return value if value.__class__ is Response else convert(value, handler)
+
+    else:
+
+        async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
+            def next(request: Request) -> Awaitable[Response]:
+                return inner(request, env, ctx)
+
+            value = await handler(request, env, ctx, next)
+            return value if value.__class__ is Response else convert(value, handler)
+
+    return fetch
+
+
+def _rescue(handler: Handler, count: int, inner: Fetch) -> Fetch:
+    """`on_error` around the whole app."""
+
+    async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
+        try:
+            return await inner(request, env, ctx)
+        except HTTPError:
+            raise
+        except Exception as error:
+            ctx.log_error(error, describe(handler))
+            if count == 3:
+                value = await handler(request, env, error)
+            else:
+                value = await handler(request, env, ctx, error)
+            if value is None:
+                raise
+            return convert(value, handler)
+
+    return fetch

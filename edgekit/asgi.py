@@ -1,0 +1,467 @@
+"""Between ASGI's messages and the web's types, both ways. The one file that reads `scope[...]`.
+
+`AsgiRequest` is a Request over a connection: every property is worked out when it is asked for.
+`response_start` says how a Response begins on the wire. `call_asgi` runs any ASGI app as if it
+were a fetch handler. Nothing here knows a server or starts a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import unquote
+
+from edgekit import host
+from edgekit.context import ExecutionContext
+from edgekit.errors import HTTPError, WebTypeError
+from edgekit.web.body import Bytes
+from edgekit.web.headers import Headers
+from edgekit.web.request import Request
+from edgekit.web.response import Response
+from edgekit.web.spelling import Plain
+from edgekit.web.streams import ReadableStream
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY = 100 * 1024 * 1024  # bytes of a request's body, unless the configuration says otherwise
+
+_UNREAD: Any = object()  # a body that nobody has asked for yet
+
+# Bytes that a path may have without the URL standard changing, or decoding, any of them.
+_PLAIN_PATH = bytes(b for b in range(0x21, 0x7F) if b not in b'"#%<>?\\^`{|}')
+_PLAIN_HOST = re.compile(rb"[a-z0-9.-]*[a-z][a-z0-9-]*\.?(?::[0-9]{1,5})?|127\.0\.0\.1:[0-9]{1,5}").fullmatch
+_PLAIN_QUERY = re.compile(rb"[A-Za-z0-9!$%&()*+,\-./:;=?@_~\[\]\\^`{|}]*").fullmatch
+_DEFAULT_PORTS = {"http": b":80", "https": b":443", "ws": b":80", "wss": b":443"}
+
+
+class AsgiRequest(Request):
+    """A Request over an ASGI connection. Its headers cannot be changed."""
+
+    __slots__ = (
+        "_ahead",
+        "_arrived",
+        "_path",
+        "_receive",
+        "_watched",
+        "complete",
+        "max_body",
+        "reading",
+        "scope",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, max_body: int = MAX_BODY) -> None:
+        self.scope = scope
+        self.method = scope["method"]
+        self.max_body = max_body
+        self.redirect = "follow"
+        self.reading = False  # somebody is inside receive()
+        self.complete = False  # the body's last message has been received
+        self._receive = receive
+        self._ahead: Message | None = None  # a message that a watcher took before anybody asked
+        self._arrived: asyncio.Event | None = None  # set when it did; None without a watcher
+        self._body = _UNREAD
+        self._used = False
+        self._cf = self._cookies = self._headers = self._params = None  # type: ignore[assignment]
+        self._path = self._query = self._signal = self._url = None  # type: ignore[assignment]
+        self._watched: Callable[[], None] | None = None
+
+    @property
+    def url(self) -> str:
+        url: str | None = self._url
+        if url is None:
+            url = self._url = _url(self.scope)
+        return url
+
+    @property
+    def headers(self) -> Headers:
+        headers: Headers | None = self._headers
+        if headers is None:
+            headers = self._headers = Headers.from_raw(list(self.scope["headers"]), immutable=True)
+        return headers
+
+    @property
+    def path(self) -> str:
+        path: str | None = self._path
+        if path is None:
+            path = self._path = self.target()[0]
+        return path
+
+    def target(self) -> tuple[str, str | None]:
+        scope = self.scope
+        path: str = scope["path"]
+        raw = scope.get("raw_path")
+        # The common case first: nothing that decoding or normalising would change, no prefix.
+        if raw and not scope.get("root_path") and not raw.translate(None, _PLAIN_PATH) and b"/." not in raw:
+            return path, None
+        encoded = encoded_path(scope)
+        if encoded is None:
+            return local_path(scope), None
+        return unquote(encoded), encoded
+
+    def _split(self) -> tuple[str, str]:
+        return "", self.scope["query_string"].decode("latin-1")
+
+    @property
+    def cf(self) -> Plain | None:
+        return self.scope.get("edgekit.cf")
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        client = self.scope.get("client")
+        return (client[0], client[1]) if client else None
+
+    @property
+    def signal(self) -> Any:
+        if self._signal is None:
+            signal = super().signal
+            if self._watched is not None:
+                self._watched()
+            return signal
+        return self._signal
+
+    # The body -------------------------------------------------------------------------------------
+
+    @property
+    def body(self) -> ReadableStream | None:
+        self._settle()
+        return super().body
+
+    @property
+    def body_used(self) -> bool:
+        return self._body is not _UNREAD and super().body_used
+
+    async def bytes(self) -> Bytes:
+        if self._body is not _UNREAD:
+            return await super().bytes()
+        if not self._expects_body():
+            self._body = None
+            return b""
+        self._body = b""
+        self._used = True
+        chunks = [chunk async for chunk in self._chunks()]
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _take(self) -> Any:
+        self._settle()
+        return super()._take()
+
+    def _tee(self) -> Any:
+        self._settle()
+        return super()._tee()
+
+    def _settle(self) -> None:
+        if self._body is _UNREAD:
+            self._body = ReadableStream(self._chunks()) if self._expects_body() else None
+
+    def _expects_body(self) -> bool:
+        """Whether the request announces a body; 413 when it announces too large a one."""
+        for name, value in self.scope["headers"]:
+            if name == b"content-length":
+                if int(value) > self.max_body:
+                    raise self._too_large()
+                return value.strip(b"0") != b""
+            if name == b"transfer-encoding":
+                return True
+        # HTTP/2 and 3 need neither header.
+        return self.scope.get("http_version", "1.1") >= "2" and self.method not in ("GET", "HEAD")
+
+    async def _chunks(self) -> AsyncIterator[Bytes]:
+        size = 0
+        while not self.complete:
+            message = await self._next_message()
+            if message["type"] != "http.request":
+                raise WebTypeError("Network connection lost.")
+            self.complete = not message.get("more_body", False)
+            chunk = message.get("body", b"")
+            del message  # the reader's chunk must not be held here as well
+            if chunk:
+                size += len(chunk)
+                if size > self.max_body:
+                    raise self._too_large()
+                yield chunk
+                del chunk
+
+    def _too_large(self) -> HTTPError:
+        return HTTPError(413, f"The request's body is larger than {self.max_body} bytes")
+
+    async def _next_message(self) -> Message:
+        while self._ahead is None:
+            if self._arrived is None:
+                self.reading = True
+                try:
+                    return await self._receive()
+                finally:
+                    self.reading = False
+            await self._arrived.wait()
+        message, self._ahead = self._ahead, None
+        if self._arrived is not None:
+            self._arrived.clear()
+        return message
+
+
+def local_path(scope: Scope) -> str:
+    """The decoded path below `root_path`."""
+    path: str = scope["path"]
+    root = scope.get("root_path")
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+        return path[len(root) :] or "/"
+    return path
+
+
+def encoded_path(scope: Scope) -> str | None:
+    """The percent-encoded path below `root_path`, normalised; None when decoding changes nothing."""
+    raw: bytes | None = scope.get("raw_path")
+    path: str = scope["path"]
+    if raw is None:
+        if path.isascii() and "/." not in path:
+            return None
+        url = host.parse_url("http://h" + path.replace("%", "%25").replace("?", "%3F").replace("#", "%23"))
+    else:
+        if not raw.translate(None, _PLAIN_PATH) and b"/." not in raw:
+            return None
+        url = host.parse_url("http://h" + raw.partition(b"?")[0].replace(b"#", b"%23").decode("latin-1"))
+    if url is None:
+        raise HTTPError(400, "Invalid path")
+    encoded, root = url.pathname, scope.get("root_path")
+    if root and unquote(encoded).startswith(root):
+        count = root.count("/")  # a root has no encoded slash: drop as many segments as it has
+        encoded = "/" + "/".join(encoded.split("/")[count + 1 :])
+    return encoded
+
+
+def _url(scope: Scope) -> str:
+    scheme = scope.get("scheme", "http")
+    authority = b""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            authority = value
+            break
+    if not authority:
+        server = scope.get("server")
+        if server and server[1] is not None:
+            name = f"[{server[0]}]" if ":" in server[0] else server[0]
+            authority = f"{name}:{server[1]}".encode("latin-1")
+        else:
+            authority = b"localhost"
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope["query_string"]
+    port = _DEFAULT_PORTS.get(scheme, b"")
+    if (
+        _PLAIN_HOST(authority)
+        and not (port and authority.endswith(port))
+        and _PLAIN_QUERY(query)
+        and not raw.translate(None, _PLAIN_PATH)
+        and b"/." not in raw
+        and raw[:1] == b"/"
+    ):
+        url = b"%b://%b%b" % (scheme.encode("latin-1"), authority, raw)
+        return (url + b"?" + query if query else url).decode("latin-1")
+    target = raw.partition(b"?")[0].replace(b"#", b"%23")
+    if query:
+        target += b"?" + query.replace(b"#", b"%23")
+    if target[:1] != b"/":
+        target = b"/" + target
+    if re.search(rb"[/\\?#@\s]", authority):
+        raise HTTPError(400, "Invalid Host header")
+    text = f"{scheme}://{authority.decode('latin-1')}{target.decode('utf-8', 'replace')}"
+    record = host.parse_url(text)
+    if record is None:
+        raise HTTPError(400, "Invalid Host header")
+    return record.href
+
+
+# Headers that say how one connection frames a message; a server writes its own.
+_HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
+
+
+def response_start(response: Response) -> Message:
+    """The message that begins a response, with the length where it is known."""
+    raw = response._raw_headers()
+    body = response._body
+    if response._headers is not None:
+        known = body is None or body.__class__ is bytes
+        raw = [
+            pair
+            for pair in raw
+            if pair[0] not in _HOP_BY_HOP and not (known and pair[0] == b"content-length")
+        ]
+    if body.__class__ is bytes:
+        raw.append((b"content-length", b"%d" % len(body)))  # type: ignore[arg-type]
+    elif body is None and response.status not in (204, 304) and response.status >= 200:
+        raw.append((b"content-length", b"0"))
+    return {"type": "http.response.start", "status": response.status, "headers": raw}
+
+
+# Any ASGI app as a handler ------------------------------------------------------------------------
+
+
+async def call_asgi(
+    app: ASGIApp, request: Request, ctx: ExecutionContext, *, root_path: str = ""
+) -> Response:
+    """Run `app` for `request`; its response streams. `root_path` is the prefix it is mounted under.
+
+    What the app raises before its response starts is raised here, later from the body.
+    """
+    exchange = _Exchange(request)
+    scope = _scope(request, root_path)
+    ctx._spawn(exchange.run(app, scope), ctx)
+    try:
+        return await exchange.started
+    except asyncio.CancelledError:
+        exchange.disconnect()
+        raise
+
+
+class _Exchange:
+    """One request and response between a fetch caller and an ASGI app that runs beside it."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.head = request.method == "HEAD"
+        self.started: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self.chunks: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(1)
+        self.gone = asyncio.Event()
+        self.ended = False
+        self.incoming: AsyncIterator[bytes] | None = None
+        self.message: Message | None = None
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        error: Exception | None = None
+        try:
+            await app(scope, self.receive, self.send)
+            if not self.ended and not self.gone.is_set():
+                error = RuntimeError("the ASGI app returned without completing its response")
+        except Exception as raised:
+            error = raised
+        except BaseException:
+            self._fail(WebTypeError("The ASGI app was cancelled."))
+            raise
+        if error is not None:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if not self.started.done():
+            self.started.set_exception(error)
+        elif not self.ended and not self.gone.is_set():
+            self.ended = True
+            while not self.chunks.empty():  # the reader sees the failure instead
+                self.chunks.get_nowait()
+            self.chunks.put_nowait(error)
+
+    def disconnect(self) -> None:
+        self.gone.set()
+        while not self.chunks.empty():
+            self.chunks.get_nowait()
+
+    async def receive(self) -> Message:
+        if self.incoming is None:
+            body = self.request.body
+            self.incoming = aiter(body if body is not None else ReadableStream(()))
+            self.exhausted = False
+        if not self.exhausted:
+            try:
+                chunk = await anext(self.incoming)
+                return {"type": "http.request", "body": chunk, "more_body": True}
+            except StopAsyncIteration:
+                self.exhausted = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            except WebTypeError:
+                self.gone.set()
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if self.gone.is_set():
+            raise OSError("the client has gone")
+        kind = message["type"]
+        if kind == "http.response.start":
+            if self.message is not None:
+                raise RuntimeError("the response has already started")
+            self.message = message
+        elif kind == "http.response.body":
+            if self.message is None:
+                raise RuntimeError("http.response.body came before http.response.start")
+            if self.ended:
+                raise RuntimeError("the response has already ended")
+            await self._body(message.get("body", b""), message.get("more_body", False))
+
+    async def _body(self, chunk: bytes, more: bool) -> None:
+        self.ended = not more
+        if not self.started.done():
+            whole = None if more else bytes(chunk)
+            self.started.set_result(self._response(whole))
+            if not more:
+                self.gone.set()
+                return
+        if chunk:
+            await self.chunks.put(bytes(chunk))
+        if not more:
+            await self.chunks.put(None)
+
+    def _response(self, whole: bytes | None) -> Response:
+        assert self.message is not None
+        response = Response.__new__(Response)
+        Response.__init__(response)
+        response.status = self.message["status"]
+        headers = [(n.lower(), v) for n, v in self.message.get("headers", ())]
+        response._headers = Headers.from_raw(headers)
+        if whole is None:
+            response._body = ReadableStream(self._stream())
+        elif whole and not self.head:
+            response._body = whole
+        return response
+
+    async def _stream(self) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                chunk = await self.chunks.get()
+                if chunk is None:
+                    return
+                if isinstance(chunk, Exception):
+                    raise chunk
+                yield chunk
+        finally:
+            self.disconnect()
+
+
+def _scope(request: Request, root_path: str) -> Scope:
+    """The scope for a mounted app: the connection's own where there is one."""
+    if isinstance(request, AsgiRequest):
+        scope: Scope = dict(request.scope)
+        scope["root_path"] = scope.get("root_path", "") + root_path
+        scope["asgi"] = {**scope.get("asgi", {}), "spec_version": "2.4"}
+        return scope
+    url = host.parse_url(request.url)
+    assert url is not None
+    default = 443 if url.protocol == "https:" else 80
+    headers = [pair for pair in request.headers.raw if pair[0] != b"host"]
+    headers.insert(0, (b"host", url.host.encode("latin-1")))
+    body = request._body
+    if not any(name in (b"content-length", b"transfer-encoding") for name, _ in headers):
+        if body.__class__ is bytes:
+            headers.append((b"content-length", b"%d" % len(body)))  # type: ignore[arg-type]
+        elif body is not None:
+            headers.append((b"transfer-encoding", b"chunked"))
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": url.protocol[:-1],
+        "path": unquote(url.pathname),
+        "raw_path": url.pathname.encode("latin-1"),
+        "query_string": url.search[1:].encode("latin-1"),
+        "root_path": root_path,
+        "headers": headers,
+        "client": ("127.0.0.1", 0),
+        "server": (url.hostname, int(url.port or default)),
+    }
+    if request.cf is not None:
+        scope["edgekit.cf"] = request.cf
+    return scope

@@ -1,0 +1,97 @@
+"""ExecutionContext: what a handler may do beyond its answer. Workers' `ctx`.
+
+It knows no runtime: whoever dispatches an event gives it a `spawn`, which runs an awaitable beside
+the handler, logs what it raises, and lets it finish before the process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from edgekit import host
+from edgekit.web.spelling import Plain, Spelled
+
+logger = logging.getLogger(__name__)
+
+Spawn = Callable[[Coroutine[Any, Any, Any], "ExecutionContext"], None]
+
+
+class ExecutionContext(Spelled):
+    """Given to a handler as `ctx`, one an event.
+
+    `props` are what the caller of a service binding passed along.
+    """
+
+    __slots__ = ("_request_id", "_spawn", "passes_through", "props")
+
+    def __init__(self, spawn: Spawn | None = None, *, props: Any = None) -> None:
+        self._spawn = spawn or _background.spawn
+        self._request_id: str | None = None
+        self.passes_through = False
+        self.props = Plain() if props is None else props
+
+    @property
+    def request_id(self) -> str:
+        """A random id (16 hex digits) of this event, as it stands in the log."""
+        if self._request_id is None:
+            self._request_id = host.random_bytes(8).hex()
+        return self._request_id
+
+    def wait_until(self, awaitable: Awaitable[Any]) -> None:
+        """Let `awaitable` go on after the response was sent.
+
+        What it raises is logged. At shutdown it has 30 seconds to end.
+        """
+        if not inspect.isawaitable(awaitable):
+            raise TypeError(f"wait_until() takes an awaitable, not {type(awaitable).__name__}")
+        self._spawn(awaitable if inspect.iscoroutine(awaitable) else _await(awaitable), self)
+
+    def pass_through_on_exception(self) -> None:
+        """In front of an origin: should the handler raise, answer with the origin's response."""
+        self.passes_through = True
+
+
+async def _await(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+class Background:
+    """A set of tasks that are held, logged when they fail, and can be waited for."""
+
+    def __init__(self) -> None:
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], ctx: ExecutionContext) -> None:
+        """Start it now; see ExecutionContext.wait_until."""
+        task = asyncio.get_running_loop().create_task(_logged(coroutine, ctx))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def drain(self, seconds: float) -> int:
+        """Wait for all; cancel what is left after `seconds`. Returns how many were cancelled."""
+        tasks = set(self.tasks)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while tasks and (left := end - loop.time()) > 0:
+            await asyncio.wait(tasks, timeout=left)
+            tasks = set(self.tasks)  # they may have started others
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1)
+        return len(tasks)
+
+
+async def _logged(coroutine: Coroutine[Any, Any, Any], ctx: ExecutionContext) -> None:
+    try:
+        await coroutine
+    except Exception:
+        logger.exception("wait_until failed (request %s)", ctx.request_id)
+
+
+# For contexts that nobody dispatched: a direct `await app.fetch(request)` in a script or a test.
+_background = Background()

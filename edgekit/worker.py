@@ -1,0 +1,210 @@
+"""Worker: what answers events. `App`, `@worker` and the class form all become one.
+
+Whoever has an event (the ASGI host, the test client, a service binding, real Workers) calls
+`Worker.dispatch(event, env, ctx)`. How many arguments a handler takes is settled here, once.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from edgekit.asgi import ASGIApp, Receive, Scope, Send
+from edgekit.context import ExecutionContext
+from edgekit.entrypoints import WorkerEntrypoint
+from edgekit.env import Env
+from edgekit.errors import ConfigError, HTTPError
+from edgekit.web.request import Request
+from edgekit.web.response import Response, convert, describe
+
+Handler = Callable[..., Awaitable[Any]]
+Fetch = Callable[[Request, Any, ExecutionContext], Awaitable[Response]]
+
+
+def arity(handler: Any, least: int, most: int, what: str) -> int:
+    """How many positional arguments without default `handler` takes, `*args` meaning `most`.
+
+    ConfigError for a sync function and for a number outside `least` to `most`.
+    """
+    target = handler.func if isinstance(handler, functools.partial) else handler
+    call = target if inspect.isroutine(target) else getattr(type(target), "__call__", None)
+    if not callable(handler) or isinstance(handler, type):
+        raise ConfigError(f"{what}: {handler!r} is not an async function")
+    if not (inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(call)):
+        raise ConfigError(
+            f"{what}: {describe(handler)} is not async; write `async def` "
+            "(edgekit has no sync handlers: they would stop every other request)"
+        )
+    count = 0
+    for parameter in inspect.signature(handler).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            return most
+        if parameter.default is parameter.empty:
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                raise ConfigError(
+                    f"{what}: {describe(handler)} needs the keyword argument {parameter.name!r}, "
+                    "which nobody passes"
+                )
+            count += parameter.kind is not parameter.VAR_KEYWORD
+    if not least <= count <= most:
+        raise ConfigError(
+            f"{what}: {describe(handler)} takes {count} arguments, not {least} to {most}"
+        )
+    return count
+
+
+def as_fetch(handler: Handler, what: str = "fetch handler") -> Fetch:
+    """A handler of (request), (request, env) or (request, env, ctx) as one of all three, converted."""
+    count = arity(handler, 1, 3, what)
+    if count == 1:
+
+        async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
+            value = await handler(request)
+            return value if value.__class__ is Response else convert(value, handler)
+
+    elif count == 2:
+
+        async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
+            value = await handler(request, env)
+            return value if value.__class__ is Response else convert(value, handler)
+
+    else:
+
+        async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
+            value = await handler(request, env, ctx)
+            return value if value.__class__ is Response else convert(value, handler)
+
+    return fetch
+
+
+def error_response(error: HTTPError) -> Response:
+    """The response that an HTTPError becomes."""
+    if error.detail is None:
+        response = Response(None, status=error.status)
+        response = Response(response.status_text or str(error.status), status=error.status)
+    elif isinstance(error.detail, str):
+        response = Response(error.detail, status=error.status)
+    else:
+        response = Response.json(error.detail, status=error.status)
+    for name, value in (error.headers or {}).items():
+        response.headers.set(name, value)
+    return response
+
+
+class Worker:
+    """Something that answers events; also an ASGI app.
+
+    `env_class` declares the bindings it needs; `config` is the path of its wrangler file, or None
+    for EDGEKIT_CONFIG or the nearest one.
+    """
+
+    def __init__(
+        self, fetch: Fetch, *, env_class: type[Env] = Env, config: str | None = None, name: str = ""
+    ) -> None:
+        self._fetch = fetch
+        self.env_class = env_class
+        self.config = config
+        self.name = name
+        self._host: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        host = self._host
+        if host is None:
+            # The one upward import: portable code must not load the ASGI side on real Workers.
+            from edgekit.runtime.host import Host
+
+            host = self._host = self.wrap(Host(self))
+        await host(scope, receive, send)
+
+    def dispatch(self, event: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Response]:
+        """Answer one event. HTTPError is raised; whoever dispatches makes it a response."""
+        return self._fetch(event, env, ctx)
+
+    async def fetch(
+        self, request: Request | str, env: Any = None, ctx: ExecutionContext | None = None
+    ) -> Response:
+        """Run this Worker directly: no server, no limits, errors are raised.
+
+        `request` is a Request or a URL. `env` is an Env, a mapping of names to bindings and vars,
+        or None.
+        """
+        if not isinstance(request, Request):
+            request = Request(request)
+        if isinstance(env, Mapping):
+            from edgekit.env import build
+
+            env = build(self.env_class, env)
+        try:
+            return await self.dispatch(request, env, ctx or ExecutionContext())
+        except HTTPError as error:
+            return error_response(error)
+
+    def env_classes(self) -> list[type[Env]]:
+        """The Env classes to check at start-up, its own first."""
+        return [self.env_class]
+
+    async def on_start_event(self, env: Any) -> None:
+        """Called once before the first event."""
+
+    async def on_stop_event(self, env: Any) -> None:
+        """Called once after the last event."""
+
+    def wrap(self, asgi: ASGIApp) -> ASGIApp:
+        """Put ASGI middlewares around the host."""
+        return asgi
+
+    def mounted(self) -> list[ASGIApp]:
+        """ASGI apps inside this Worker, whose lifespan the host runs."""
+        return []
+
+
+def worker(target: Any) -> Worker:
+    """Make a Worker of an async function or of a WorkerEntrypoint class.
+
+    As a decorator above `async def fetch(request, env)`, or `app = worker(Default)`. An Env class
+    in the annotation of `env` declares the bindings.
+    """
+    if isinstance(target, Worker):
+        return target
+    if isinstance(target, type):
+        if not issubclass(target, WorkerEntrypoint):
+            raise ConfigError(f"worker(): {target.__qualname__} is not a WorkerEntrypoint")
+        return Worker(
+            _class_fetch(target),
+            env_class=_env_class(target, getattr(target, "__annotations__", {}).get("env")),
+            name=target.__name__,
+        )
+    fetch = as_fetch(target, "worker()")
+    parameters = list(inspect.signature(target).parameters.values())
+    annotation = parameters[1].annotation if len(parameters) > 1 else None
+    made = Worker(fetch, env_class=_env_class(target, annotation), name=describe(target))
+    functools.update_wrapper(made, target)
+    return made
+
+
+def _class_fetch(cls: type[WorkerEntrypoint]) -> Fetch:
+    handler = getattr(cls, "fetch", None)
+    if handler is None:
+
+        async def missing(request: Request, env: Any, ctx: ExecutionContext) -> Response:
+            raise HTTPError(501, f"{cls.__name__} has no fetch handler")
+
+        return missing
+    count = arity(handler, 1, 4, f"worker({cls.__name__})")
+
+    async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
+        value = await getattr(cls(ctx, env), "fetch")(*(request, env, ctx)[: count - 1])  # noqa: B009
+        return value if value.__class__ is Response else convert(value, handler)
+
+    return fetch
+
+
+def _env_class(target: Any, annotation: Any) -> type[Env]:
+    """The Env class that an annotation names; plain Env where it names none."""
+    if isinstance(annotation, str):
+        namespace = vars(sys.modules.get(target.__module__, object()))
+        annotation = namespace.get(annotation)
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Env) else Env
