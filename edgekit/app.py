@@ -6,6 +6,7 @@ declared, at import; the chain of middlewares is built once, at the first event.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,11 +16,13 @@ from edgekit.env import Env
 from edgekit.errors import ConfigError, HTTPError
 from edgekit.routing import ANY, Router
 from edgekit.web.request import Request
-from edgekit.web.response import Response, convert, describe
+from edgekit.web.response import Response, convert
 from edgekit.worker import Fetch, Handler, Worker, arity, as_fetch
 
 if TYPE_CHECKING:
     from starlette.middleware import Middleware
+
+logger = logging.getLogger(__name__)
 
 H = TypeVar("H", bound=Handler)
 Next = Callable[[Request], Awaitable[Response]]
@@ -292,7 +295,7 @@ def _rescue(handler: Handler, count: int, inner: Fetch) -> Fetch:
         except HTTPError:
             raise
         except Exception as error:
-            ctx.log_error(error, describe(handler))
+            logger.error("%s %s failed (request %s)", request.method, request.path, ctx.request_id, exc_info=error)
             if count == 3:
                 value = await handler(request, env, error)
             else:

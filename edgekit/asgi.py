@@ -48,8 +48,8 @@ class AsgiRequest(Request):
         "_arrived",
         "_path",
         "_receive",
-        "_watched",
         "complete",
+        "gone",
         "max_body",
         "reading",
         "scope",
@@ -63,13 +63,13 @@ class AsgiRequest(Request):
         self.reading = False  # somebody is inside receive()
         self.complete = False  # the body's last message has been received
         self._receive = receive
-        self._ahead: Message | None = None  # a message that a watcher took before anybody asked
-        self._arrived: asyncio.Event | None = None  # set when it did; None without a watcher
+        self._ahead: Message | None = None  # a message that watch() took before anybody asked
+        self._arrived: asyncio.Event | None = None  # set when it did; None when nobody watches
         self._body = _UNREAD
         self._used = False
         self._cf = self._cookies = self._headers = self._params = None  # type: ignore[assignment]
         self._path = self._query = self._signal = self._url = None  # type: ignore[assignment]
-        self._watched: Callable[[], None] | None = None
+        self.gone = False
 
     @property
     def url(self) -> str:
@@ -115,15 +115,6 @@ class AsgiRequest(Request):
     def client(self) -> tuple[str, int] | None:
         client = self.scope.get("client")
         return (client[0], client[1]) if client else None
-
-    @property
-    def signal(self) -> Any:
-        if self._signal is None:
-            signal = super().signal
-            if self._watched is not None:
-                self._watched()
-            return signal
-        return self._signal
 
     # The body -------------------------------------------------------------------------------------
 
@@ -186,6 +177,31 @@ class AsgiRequest(Request):
                     raise self._too_large()
                 yield chunk
                 del chunk
+
+    async def watch(self) -> None:
+        """Wait for the client to go away; ends early after taking one message ahead of the reader.
+
+        For the host's sweeper: a server tells of a disconnect only to who calls receive().
+        """
+        arrived = self._arrived = asyncio.Event()
+        try:
+            while True:
+                message = await self._receive()
+                if message["type"] == "http.disconnect":
+                    self.gone = True
+                    return
+                self._ahead = message
+                arrived.set()
+                if message.get("more_body", False):
+                    return
+        finally:
+            self._arrived = None
+            arrived.set()
+
+    @property
+    def watchable(self) -> bool:
+        """Whether nobody waits for a message, and none waits to be taken."""
+        return not self.reading and self._arrived is None and self._ahead is None
 
     def _too_large(self) -> HTTPError:
         return HTTPError(413, f"The request's body is larger than {self.max_body} bytes")

@@ -1,0 +1,66 @@
+"""edgekit: Workers-style `fetch(request, env)` handlers on any ASGI server.
+
+The public names, loaded when first asked for. What stands in `__all__` is the contract.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgekit.app import App as App
+    from edgekit.bindings.kv import KVListResult as KVListResult
+    from edgekit.bindings.kv import KVNamespace as KVNamespace
+    from edgekit.context import ExecutionContext as ExecutionContext
+    from edgekit.entrypoints import WorkerEntrypoint as WorkerEntrypoint
+    from edgekit.env import Env as Env
+    from edgekit.errors import BindingError as BindingError
+    from edgekit.errors import BodyUsedError as BodyUsedError
+    from edgekit.errors import ConfigError as ConfigError
+    from edgekit.errors import EdgekitError as EdgekitError
+    from edgekit.errors import FetchError as FetchError
+    from edgekit.errors import HTTPError as HTTPError
+    from edgekit.errors import UnsupportedError as UnsupportedError
+    from edgekit.web.headers import Headers as Headers
+    from edgekit.web.request import Request as Request
+    from edgekit.web.response import Response as Response
+    from edgekit.web.streams import ReadableStream as ReadableStream
+    from edgekit.worker import Worker as Worker
+    from edgekit.worker import worker as worker
+
+_HOME = {
+    "App": "edgekit.app",
+    "BindingError": "edgekit.errors",
+    "BodyUsedError": "edgekit.errors",
+    "ConfigError": "edgekit.errors",
+    "EdgekitError": "edgekit.errors",
+    "Env": "edgekit.env",
+    "ExecutionContext": "edgekit.context",
+    "FetchError": "edgekit.errors",
+    "HTTPError": "edgekit.errors",
+    "Headers": "edgekit.web.headers",
+    "KVListResult": "edgekit.bindings.kv",
+    "KVNamespace": "edgekit.bindings.kv",
+    "ReadableStream": "edgekit.web.streams",
+    "Request": "edgekit.web.request",
+    "Response": "edgekit.web.response",
+    "UnsupportedError": "edgekit.errors",
+    "Worker": "edgekit.worker",
+    "WorkerEntrypoint": "edgekit.entrypoints",
+    "worker": "edgekit.worker",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'edgekit' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

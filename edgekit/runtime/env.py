@@ -1,0 +1,71 @@
+"""Config -> env: the one file that joins bindings and engines.
+
+A new binding is one line in `_BINDINGS`: its key in the configuration, and how one entry of it
+becomes an object.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from edgekit.bindings.kv import KVNamespace
+from edgekit.config import Config
+from edgekit.engines.open import Store
+from edgekit.env import Env, build, declarations
+from edgekit.errors import ConfigError
+from edgekit.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+
+def kv_space(namespace_id: str) -> str:
+    """The space of the records engine that holds a KV namespace; the CLI uses it too."""
+    return f"kv/{namespace_id}"
+
+
+def _kv_namespaces(config: Config, store: Store) -> Iterator[tuple[str, Any]]:
+    for entry in config.kv_namespaces:
+        yield entry.binding, KVNamespace(store.records, kv_space(entry.namespace_id))
+
+
+def _kv_namespace(name: str, store: Store) -> Any:
+    return KVNamespace(store.records, kv_space(name))
+
+
+_BINDINGS: dict[str, Callable[[Config, Store], Iterator[tuple[str, Any]]]] = {
+    "kv_namespaces": _kv_namespaces,
+}
+# What a declared binding gets when there is no configuration file: a store of its own name.
+_WITHOUT_FILE: dict[str, Callable[[str, Store], Any]] = {
+    "kv_namespaces": _kv_namespace,
+}
+
+
+def build_env(
+    worker: Worker, config: Config, store: Store, overrides: Mapping[str, Any] | None = None
+) -> Env:
+    """The env of `worker`, checked against every Env class in it. ConfigError lists what is wrong."""
+    declared = [d for cls in worker.env_classes() for d in declarations(cls)]
+    values = config.variables([d.name for d in declared if not d.is_binding])
+    for bindings in _BINDINGS.values():
+        values.update(bindings(config, store))
+    values.update(overrides or {})
+    if config.path is None:
+        for d in declared:
+            if d.is_binding and d.name not in values:
+                make = _WITHOUT_FILE.get(d.type.binding_kind)
+                if make is None:
+                    raise ConfigError(
+                        f"{d.name}: a {d.type.__name__} needs a wrangler configuration file"
+                    )
+                values[d.name] = make(d.name, store)
+                if not config.development:
+                    logger.warning(
+                        "no configuration file: %s is the %s %r of the store", d.name, d.type.__name__, d.name
+                    )
+    first, *others = worker.env_classes()
+    for cls in others:
+        build(cls, values)
+    return build(first, values)

@@ -1,0 +1,108 @@
+"""One Worker alive in this process: its env, what runs in it, its start and its end.
+
+It knows no server. `host.py` gives it requests; other kinds of events come from elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from edgekit import config as configuration
+from edgekit import host
+from edgekit.context import Background
+from edgekit.engines.open import Store, open_store
+from edgekit.env import Env
+from edgekit.runtime.env import build_env
+from edgekit.runtime.lifespan import Lifespan
+from edgekit.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 30.0  # what wait_until has at shutdown, as on Workers after the response
+SWEEP_SECONDS = 60.0  # between two sweeps of expired records
+
+
+class Isolate:
+    """A Worker with its env. `start` before the first event, `stop` after the last.
+
+    `store` and `overrides` (values of env) are for tests; otherwise the configuration says.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        *,
+        store: Store | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.worker = worker
+        self.background = Background()
+        self.started = False
+        self.config: configuration.Config
+        self.env: Env
+        self.store: Store
+        self._given_store = store
+        self._overrides = overrides
+        self._lifespans: list[Lifespan] = []
+        self._sweeper: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Read the configuration, open the store, build and check env, run `on_start`; once."""
+        async with self._starting:
+            if self.started:
+                return
+            self.config = configuration.load(self.worker.config)
+            self.store = self._given_store or open_store(
+                self.config.store, durable=not self.config.development
+            )
+            try:
+                self.env = build_env(self.worker, self.config, self.store, self._overrides)
+                for app in self.worker.mounted():
+                    lifespan = Lifespan(app)
+                    await lifespan.start()
+                    self._lifespans.append(lifespan)
+                await self.worker.on_start_event(self.env)
+            except BaseException:
+                await self._release()
+                raise
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+            self.started = True
+
+    async def stop(self) -> None:
+        """Let `wait_until` end (30 s), run `on_stop`, close the store."""
+        if not self.started:
+            return
+        self.started = False
+        cancelled = await self.background.drain(DRAIN_SECONDS)
+        if cancelled:
+            logger.warning(
+                "%d wait_until tasks took longer than %g s and were cancelled", cancelled, DRAIN_SECONDS
+            )
+        try:
+            await self.worker.on_stop_event(self.env)
+        finally:
+            await self._release()
+
+    async def _release(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.wait([self._sweeper])
+            self._sweeper = None
+        while self._lifespans:
+            await self._lifespans.pop().stop()
+        if self._given_store is None:
+            await self.store.close()
+
+    async def _sweep(self) -> None:
+        """Remove expired records from time to time; nobody sees them even before."""
+        while True:
+            await host.sleep(SWEEP_SECONDS)
+            try:
+                while await self.store.records.sweep(now=host.now()) >= 1000:
+                    await asyncio.sleep(0)
+            except Exception:
+                logger.exception("sweeping expired records failed; it will be tried again")
