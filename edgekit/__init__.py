@@ -5,7 +5,9 @@ The public names, loaded when first asked for. What stands in `__all__` is the c
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -64,3 +66,18 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOME})
+
+
+class _Edgekit(ModuleType):
+    # `worker` is a public name and a module too. Whoever first imports the module, Python sets this
+    # attribute to it, and `from edgekit import App, worker` would get the module.
+    @property
+    def worker(self) -> Any:
+        return import_module("edgekit.worker").worker
+
+    @worker.setter
+    def worker(self, module: ModuleType) -> None:
+        pass
+
+
+sys.modules[__name__].__class__ = _Edgekit

@@ -14,10 +14,10 @@ from edgekit.asgi import ASGIApp, call_asgi
 from edgekit.context import ExecutionContext
 from edgekit.env import Env
 from edgekit.errors import ConfigError, HTTPError
-from edgekit.routing import ANY, Router
+from edgekit.routing import ANY, Route, Router, split
 from edgekit.web.request import Request
 from edgekit.web.response import Response, convert
-from edgekit.worker import Fetch, Handler, Worker, arity, as_fetch
+from edgekit.worker import Dispatch, Handler, Worker, adapt, arity
 
 if TYPE_CHECKING:
     from starlette.middleware import Middleware
@@ -46,11 +46,11 @@ class App(Worker):
     ) -> None:
         if not (isinstance(env_class, type) and issubclass(env_class, Env)):
             raise ConfigError(f"App(): {env_class!r} is not a subclass of Env")
-        super().__init__(self._first, env_class=env_class, config=config, name="app")
+        super().__init__(self._first, self, env_class=env_class, config=config)
         self._router = Router()
         self._asgi_middleware = list(middleware)
         self._middleware: list[tuple[Handler, int]] = []
-        self._fallback: Fetch | None = None
+        self._fallback: Route | None = None
         self._on_error: tuple[Handler, int] | None = None
         self._on_start: list[tuple[Handler, int]] = []
         self._on_stop: list[tuple[Handler, int]] = []
@@ -100,7 +100,8 @@ class App(Worker):
 
         def declare(handler: H) -> H:
             self._open(f"route {pattern!r}")
-            self._router.add(names, pattern, as_fetch(handler, f"route {pattern!r}"))
+            target = adapt(handler, f"route {pattern!r}")
+            self._router.add(names, pattern, target, handler)
             return handler
 
         return declare
@@ -110,7 +111,7 @@ class App(Worker):
         self._open("fallback")
         if self._fallback is not None:
             raise ConfigError("fallback: there is one already")
-        self._fallback = as_fetch(handler, "fallback")
+        self._fallback = Route(adapt(handler, "fallback"), handler)
         return handler
 
     def middleware(self, handler: H) -> H:
@@ -197,50 +198,63 @@ class App(Worker):
 
     def _prepare(self) -> None:
         if not self._started:
-            self._fetch = self._compile("")
+            self.dispatch = self._compile("")
 
-    def _first(self, request: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Response]:
+    def _first(self, request: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Any]:
         self._prepare()
-        return self._fetch(request, env, ctx)
+        return self.dispatch(request, env, ctx)
 
-    def _compile(self, prefix: str) -> Fetch:
+    def handler_of(self, request: Request) -> Any:
+        return request._route.handler if request._route is not None else self
+
+    def _compile(self, prefix: str) -> Dispatch:
         """The whole app as one function, for requests whose path begins with `prefix`."""
         self._started = True
-        fetch = self._core(prefix)
-        for handler, count in reversed(self._middleware):
-            fetch = _around(handler, count, fetch)
+        dispatch = self._core(prefix)
+        if self._middleware:
+            dispatch = self._converted(dispatch)
+            for handler, count in reversed(self._middleware):
+                dispatch = _around(handler, count, dispatch)
         if self._on_error is not None:
-            fetch = _rescue(*self._on_error, fetch)
-        return fetch
+            dispatch = self._rescued(dispatch, *self._on_error)
+        return dispatch
 
-    def _core(self, prefix: str) -> Fetch:
-        match = self._router.match
-        segments = prefix.count("/")
-        mounts = [
-            (mount, self._enter(prefix + mount, other)) for mount, other in self._router.mounts
-        ]
-        last = self._fallback or _not_found
+    def _core(self, prefix: str) -> Dispatch:
+        """Routes, then mounts, then the fallback."""
+        router = self._router
+        static, find = {} if prefix else router.static, router.find
+        depth = prefix.count("/")
+        mounts = [(mount, self._enter(prefix + mount, other)) for mount, other in router.mounts]
+        last = self._fallback or Route(_not_found, _not_found)
 
-        def core(request: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Response]:
+        def core(request: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Any]:
+            # Most requests end here: a literal path, as it came over the wire.
+            route = static.get((request.method, request.raw_path))
+            if route is not None:
+                request._route = route
+                return route.target(request, env, ctx)  # type: ignore[no-any-return]
             path, raw = request.target()
-            if segments:
-                path = path[len(prefix) :] or "/"
-                if raw is not None:
-                    raw = "/" + "/".join(raw.split("/")[segments + 1 :])
-            found = match(request.method, path, raw)
-            if found is not None:
-                if found.target is None:
-                    return _other_method(request.method, found.allow)
-                request._params = found.params
-                return found.target(request, env, ctx)  # type: ignore[no-any-return]
-            for mount, enter in mounts:
-                if path.startswith(mount) and path[len(mount) : len(mount) + 1] in ("", "/"):
-                    return enter(request, env, ctx)
-            return last(request, env, ctx)
+            segments = split(path, raw)
+            if depth:
+                segments[: depth + 1] = [""]
+            values: list[Any] = []
+            route = find(request.method, segments, values)
+            if route is not None:
+                request._params = dict(zip(route.names, values))  # noqa: B905 - as long by construction
+            elif allow := router.allowed(segments):
+                return _other_method(request.method, allow)
+            else:
+                local = path[len(prefix) :]
+                for mount, enter in mounts:
+                    if local.startswith(mount) and local[len(mount) : len(mount) + 1] in ("", "/"):
+                        return enter(request, env, ctx)
+                route = last
+            request._route = route
+            return route.target(request, env, ctx)  # type: ignore[no-any-return]
 
         return core
 
-    def _enter(self, prefix: str, other: Worker | ASGIApp) -> Fetch:
+    def _enter(self, prefix: str, other: Worker | ASGIApp) -> Dispatch:
         if isinstance(other, App):
             return other._compile(prefix)
         if isinstance(other, Worker):
@@ -250,6 +264,35 @@ class App(Worker):
             return call_asgi(other, request, ctx, root_path=prefix)
 
         return enter
+
+    def _converted(self, inner: Dispatch) -> Dispatch:
+        """The handlers' results as Responses, for middlewares."""
+
+        async def dispatch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
+            value = await inner(request, env, ctx)
+            return value if value.__class__ is Response else convert(value, self.handler_of(request))
+
+        return dispatch
+
+    def _rescued(self, inner: Dispatch, handler: Handler, count: int) -> Dispatch:
+        """`on_error` around the whole app."""
+
+        async def dispatch(request: Request, env: Any, ctx: ExecutionContext) -> Any:
+            try:
+                return convert(await inner(request, env, ctx), self.handler_of(request))
+            except HTTPError:
+                raise
+            except Exception as error:
+                args = (request, env, error) if count == 3 else (request, env, ctx, error)
+                value = await handler(*args)
+                if value is None:
+                    raise
+                logger.error(
+                    "%s %s failed (request %s)", request.method, request.path, ctx.request_id, exc_info=error
+                )
+                return convert(value, handler)
+
+        return dispatch
 
 
 async def _not_found(request: Request, env: Any, ctx: ExecutionContext) -> Response:
@@ -263,45 +306,17 @@ async def _other_method(method: str, allow: tuple[str, ...]) -> Response:
     return Response("Method Not Allowed", status=405, headers=headers)
 
 
-def _around(handler: Handler, count: int, inner: Fetch) -> Fetch:
+def _around(handler: Handler, count: int, inner: Dispatch) -> Dispatch:
     """A middleware with what it surrounds."""
-    if count == 3:
 
-        async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
-            def next(request: Request) -> Awaitable[Response]:
-                return inner(request, env, ctx)
+    async def dispatch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
+        def next(request: Request) -> Awaitable[Response]:
+            return inner(request, env, ctx)
 
+        if count == 3:
             value = await handler(request, env, next)
-            return value if value.__class__ is Response else convert(value, handler)
-
-    else:
-
-        async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
-            def next(request: Request) -> Awaitable[Response]:
-                return inner(request, env, ctx)
-
+        else:
             value = await handler(request, env, ctx, next)
-            return value if value.__class__ is Response else convert(value, handler)
+        return value if value.__class__ is Response else convert(value, handler)
 
-    return fetch
-
-
-def _rescue(handler: Handler, count: int, inner: Fetch) -> Fetch:
-    """`on_error` around the whole app."""
-
-    async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
-        try:
-            return await inner(request, env, ctx)
-        except HTTPError:
-            raise
-        except Exception as error:
-            logger.error("%s %s failed (request %s)", request.method, request.path, ctx.request_id, exc_info=error)
-            if count == 3:
-                value = await handler(request, env, error)
-            else:
-                value = await handler(request, env, ctx, error)
-            if value is None:
-                raise
-            return convert(value, handler)
-
-    return fetch
+    return dispatch

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from edgekit import host
 from edgekit.context import ExecutionContext
 from edgekit.errors import HTTPError, WebTypeError
+from edgekit.web.abort import AbortController, AbortSignal
 from edgekit.web.body import Bytes
 from edgekit.web.headers import Headers
 from edgekit.web.request import Request
@@ -46,30 +47,47 @@ class AsgiRequest(Request):
     __slots__ = (
         "_ahead",
         "_arrived",
+        "_controller",
         "_path",
         "_receive",
         "complete",
         "gone",
         "max_body",
+        "raw_path",
         "reading",
         "scope",
     )
+    _defaults = {
+        **Request._defaults,
+        "_ahead": None,  # a message that watch() took before anybody asked
+        "_arrived": None,  # an event, set when it did; None when nobody watches
+        "_body": _UNREAD,
+        "_controller": None,
+        "_headers": None,
+        "_path": None,
+        "_url": None,
+        "_used": False,
+        "complete": False,  # the body's last message has been received
+        "gone": False,  # the client went away
+        "max_body": MAX_BODY,
+        "reading": False,  # somebody is inside receive()
+        "redirect": "follow",
+    }
 
-    def __init__(self, scope: Scope, receive: Receive, max_body: int = MAX_BODY) -> None:
+    _ahead: Message | None
+    _arrived: asyncio.Event | None
+    _controller: AbortController | None
+    complete: bool
+    gone: bool
+    max_body: int
+    reading: bool
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self.method = scope["method"]
-        self.max_body = max_body
-        self.redirect = "follow"
-        self.reading = False  # somebody is inside receive()
-        self.complete = False  # the body's last message has been received
         self._receive = receive
-        self._ahead: Message | None = None  # a message that watch() took before anybody asked
-        self._arrived: asyncio.Event | None = None  # set when it did; None when nobody watches
-        self._body = _UNREAD
-        self._used = False
-        self._cf = self._cookies = self._headers = self._params = None  # type: ignore[assignment]
-        self._path = self._query = self._signal = self._url = None  # type: ignore[assignment]
-        self.gone = False
+        # What a route without parameters is looked up by; None where that would need a closer look.
+        self.raw_path: bytes | None = None if scope.get("root_path") else scope.get("raw_path")
 
     @property
     def url(self) -> str:
@@ -97,7 +115,7 @@ class AsgiRequest(Request):
         path: str = scope["path"]
         raw = scope.get("raw_path")
         # The common case first: nothing that decoding or normalising would change, no prefix.
-        if raw and not scope.get("root_path") and not raw.translate(None, _PLAIN_PATH) and b"/." not in raw:
+        if self.raw_path and not raw.translate(None, _PLAIN_PATH) and b"/." not in raw:
             return path, None
         encoded = encoded_path(scope)
         if encoded is None:
@@ -115,6 +133,17 @@ class AsgiRequest(Request):
     def client(self) -> tuple[str, int] | None:
         client = self.scope.get("client")
         return (client[0], client[1]) if client else None
+
+    @property
+    def signal(self) -> AbortSignal:
+        if self._controller is None:
+            self._controller = AbortController()
+        return self._controller.signal
+
+    def abort(self) -> None:
+        """Tell whoever looks at `signal` that the client has gone."""
+        if self._controller is not None:
+            self._controller.abort()
 
     # The body -------------------------------------------------------------------------------------
 
@@ -298,13 +327,15 @@ _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"tr
 
 def response_start(response: Response) -> Message:
     """The message that begins a response, with the length where it is known."""
-    raw = response._raw_headers()
     body = response._body
-    if response._headers is not None:
+    if response._headers is None:
+        content_type = response._content_type
+        raw = [] if content_type is None else [(b"content-type", content_type)]
+    else:
         known = body is None or body.__class__ is bytes
         raw = [
             pair
-            for pair in raw
+            for pair in response._headers._raw
             if pair[0] not in _HOP_BY_HOP and not (known and pair[0] == b"content-length")
         ]
     if body.__class__ is bytes:

@@ -27,19 +27,23 @@ class ExecutionContext(Spelled):
     """
 
     __slots__ = ("_request_id", "_spawn", "passes_through", "props")
+    _defaults = {"_request_id": None, "passes_through": False, "props": Plain()}
+
+    passes_through: bool
+    props: Any
 
     def __init__(self, spawn: Spawn | None = None, *, props: Any = None) -> None:
         self._spawn = spawn or _background.spawn
-        self._request_id: str | None = None
-        self.passes_through = False
-        self.props = Plain() if props is None else props
+        if props is not None:
+            self.props = props
 
     @property
     def request_id(self) -> str:
         """A random id (16 hex digits) of this event, as it stands in the log."""
-        if self._request_id is None:
-            self._request_id = host.random_bytes(8).hex()
-        return self._request_id
+        request_id: str | None = self._request_id
+        if request_id is None:
+            request_id = self._request_id = host.random_bytes(8).hex()
+        return request_id
 
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
         """Let `awaitable` go on after the response was sent.

@@ -9,8 +9,11 @@
     │   └── BodyUsedError       a body was read a second time
     ├── WebRangeError           what web standards call a RangeError; also a Python ValueError
     ├── WebSyntaxError          text that is not what it claims to be (JSON, a form); also a ValueError
+    ├── AbortError              what waited on an AbortSignal was aborted: the signal's default reason
+    │   └── AbortTimeout        ... by AbortSignal.timeout; also a Python TimeoutError
     ├── FetchError              an outgoing request failed; `.url`; also an OSError
     ├── UnsupportedError        known, but not to be had here
+    ├── StorageError            a store could not read or write (disk full, damaged, closed); `__cause__`
     └── FencedOut               a write carried the token of a lease that has passed to somebody else
 
 Texts of binding errors are the platform's own, so that what is searched for is found.
@@ -85,6 +88,14 @@ class WebSyntaxError(EdgekitError, ValueError):
         self.path = path
 
 
+class AbortError(EdgekitError):
+    """An AbortSignal was aborted. What the web standards call an "AbortError"."""
+
+
+class AbortTimeout(AbortError, TimeoutError):
+    """The time of an `AbortSignal.timeout` is over. What the standards call a "TimeoutError"."""
+
+
 class FetchError(EdgekitError, OSError):
     """An outgoing request failed before there was a response: `url` names it, `__cause__` says why."""
 
@@ -95,6 +106,13 @@ class FetchError(EdgekitError, OSError):
 
 class UnsupportedError(EdgekitError):
     """The platform has it, this place does not; the message says what to use instead."""
+
+
+class StorageError(EdgekitError):
+    """A store could not read or write: the message names its file, `__cause__` says why.
+
+    A write that raised it was not acknowledged; it may be tried again.
+    """
 
 
 class FencedOut(EdgekitError):

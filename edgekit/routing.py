@@ -20,23 +20,18 @@ _PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([^{}]*))?\}").fullmatch
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _CONVERTERS = ("int", "str", "path")
 
+_SIMPLE = re.compile(r"(?:/(?!\.)[A-Za-z0-9._~!$&'()*+,;=:@-]*)+").fullmatch
+
 ANY = "*"  # a route for every method
 
 
 class Route(NamedTuple):
-    """One (method, pattern) and what it leads to."""
+    """What one (method, pattern) leads to; `handler` is the user's function, `target` its adapted form."""
 
     target: Any
-    pattern: str
-    names: tuple[str, ...]
-
-
-class Match(NamedTuple):
-    """What a path led to: a target with its parameters, or, without one, the methods there are."""
-
-    target: Any
-    params: dict[str, Any] | None
-    allow: tuple[str, ...]
+    handler: Any
+    pattern: str = ""
+    names: tuple[str, ...] = ()
 
 
 class _Node:
@@ -86,15 +81,16 @@ def parse(pattern: str) -> list[tuple[str, str]]:
 
 
 class Router:
-    """Routes and mounts of one app. `add` while the app is declared, `match` while it serves."""
+    """Routes and mounts of one app. `add` while the app is declared, `find` while it serves."""
 
     def __init__(self) -> None:
         self._root = _Node()
-        # (method, path) -> route, for patterns without parameters: one look-up, no split.
-        self._static: dict[tuple[str, str], Match] = {}
-        self._mounts: list[tuple[str, Any]] = []
+        # (method, path as bytes) -> route, for literal patterns: one look-up. No such path has a
+        # byte that decoding or normalising would change.
+        self.static: dict[tuple[str, bytes | None], Route] = {}
+        self.mounts: list[tuple[str, Any]] = []  # (prefix, target), the longest prefix first
 
-    def add(self, methods: Iterable[str], pattern: str, target: Any) -> None:
+    def add(self, methods: Iterable[str], pattern: str, target: Any, handler: Any = None) -> None:
         """ConfigError for an impossible pattern, and for a second one that takes the same paths."""
         segments = parse(pattern)
         names = tuple(name for kind, name in segments if kind != "literal")
@@ -117,13 +113,9 @@ class Router:
                 raise ConfigError(
                     f"route {method} {pattern!r} takes the same paths as {routes[method].pattern!r}"
                 )
-            routes[method] = Route(target, pattern, names)
-            if not names and all("%" not in text for _, text in segments):
-                self._static[method, pattern] = Match(target, None, ())
-        if not names and "GET" in routes and "HEAD" not in routes:
-            self._static["HEAD", pattern] = Match(routes["GET"].target, None, ())
-        elif not names and "HEAD" in routes:
-            self._static["HEAD", pattern] = Match(routes["HEAD"].target, None, ())
+            routes[method] = Route(target, handler, pattern, names)
+            if not names and _SIMPLE(pattern):
+                self.static[method, pattern.encode()] = routes[method]
 
     def mount(self, prefix: str, target: Any) -> None:
         """Every path below `prefix` that no route takes goes to `target`; the longest prefix wins."""
@@ -131,88 +123,98 @@ class Router:
         if any(kind != "literal" for kind, _ in segments):
             raise ConfigError(f"mount {prefix!r}: a prefix has no parameters")
         prefix = prefix.rstrip("/")
-        if any(other == prefix for other, _ in self._mounts):
+        if any(other == prefix for other, _ in self.mounts):
             raise ConfigError(f"mount {prefix or '/'!r}: there is one already")
-        self._mounts.append((prefix, target))
-        self._mounts.sort(key=lambda mount: -len(mount[0]))
+        self.mounts.append((prefix, target))
+        self.mounts.sort(key=lambda mount: -len(mount[0]))
 
-    def match(self, method: str, path: str, raw: str | None = None) -> Match | None:
-        """The route for `path`; None when no route has it.
+    def find(self, method: str, segments: list[str], values: list[Any]) -> Route | None:
+        """The route for a path's decoded segments (the first, before the slash, is empty).
 
-        `raw` is the percent-encoded path when it is not the same as `path`.
+        The parameters are appended to `values`, in the order of the route's `names`.
         """
-        if raw is None:
-            found = self._static.get((method, path))
-            if found is not None:
-                return found
-            segments = path[1:].split("/")
-        else:
-            segments = [unquote(segment) for segment in raw[1:].split("/")]
-        values: list[Any] = []
-        allow: set[str] = set()
-        route = _find(self._root, segments, 0, method, values, allow)
-        if route is not None:
-            return Match(route.target, dict(zip(route.names, values, strict=True)), ())
-        if not allow:
-            return None
-        if "GET" in allow:
-            allow.add("HEAD")
-        return Match(None, None, tuple(sorted(allow | {"OPTIONS"})))
+        return _find(self._root, segments, 1, method, values)
 
-    def mounted(self, path: str) -> tuple[str, Any] | None:
-        """The mount whose prefix `path` lies under, as (prefix, target)."""
-        for prefix, target in self._mounts:
-            if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("/", ""):
-                return prefix, target
-        return None
+    def allowed(self, segments: list[str]) -> tuple[str, ...]:
+        """The methods of the routes that a path has, sorted; none where no route has it."""
+        methods: set[str] = set()
+        _methods(self._root, segments, 1, methods)
+        if "GET" in methods:
+            methods.add("HEAD")
+        return tuple(sorted(methods | {"OPTIONS"})) if methods else ()
 
-    @property
-    def mounts(self) -> list[tuple[str, Any]]:
-        """All mounts, the longest prefix first."""
-        return self._mounts
+
+def split(path: str, raw: str | None) -> list[str]:
+    """A path's decoded segments; `raw` is its percent-encoded form where that is not the same."""
+    return path.split("/") if raw is None else [unquote(segment) for segment in raw.split("/")]
+
+
+def _integer(segment: str) -> bool:
+    # 18 digits are below every limit of int() and of a database's 64-bit column.
+    return segment.isdecimal() and segment.isascii() and len(segment) < 19
 
 
 def _find(
-    node: _Node, segments: list[str], at: int, method: str, values: list[Any], allow: set[str]
+    node: _Node, segments: list[str], at: int, method: str, values: list[Any]
 ) -> Route | None:
-    """Depth first, in order of precedence; `allow` gathers the methods of paths that fit otherwise."""
-    depth = len(values)
-    if at == len(segments):
-        return None if node.routes is None else _choose(node.routes, method, allow)
-    segment = segments[at]
-    child = node.literal.get(segment)
-    if child is not None:
-        route = _find(child, segments, at + 1, method, values, allow)
-        if route is not None:
-            return route
-        del values[depth:]
-    # 18 digits are below every limit of int() and of a database's 64-bit column.
-    if node.integer is not None and segment.isascii() and segment.isdecimal() and len(segment) < 19:
-        values.append(int(segment))
-        route = _find(node.integer, segments, at + 1, method, values, allow)
-        if route is not None:
-            return route
-        del values[depth:]
-    if node.text is not None and segment:
-        values.append(segment)
-        route = _find(node.text, segments, at + 1, method, values, allow)
-        if route is not None:
-            return route
-        del values[depth:]
-    if node.rest is not None:
-        route = _choose(node.rest, method, allow)
-        if route is not None:
-            values.append("/".join(segments[at:]))
-        return route
-    return None
+    """Depth first, in order of precedence; where there is one way only, without recursion."""
+    count = len(segments)
+    while at < count:
+        segment = segments[at]
+        at += 1
+        literal = node.literal.get(segment)
+        integer, text, rest = node.integer, node.text, node.rest
+        if integer is None and rest is None:
+            if literal is None:
+                if text is None or not segment:
+                    return None
+                values.append(segment)
+                node = text
+                continue
+            if text is None:
+                node = literal
+                continue
+        depth = len(values)
+        if literal is not None:
+            route = _find(literal, segments, at, method, values)
+            if route is not None:
+                return route
+            del values[depth:]
+        if integer is not None and _integer(segment):
+            values.append(int(segment))
+            route = _find(integer, segments, at, method, values)
+            if route is not None:
+                return route
+            del values[depth:]
+        if text is not None and segment:
+            values.append(segment)
+            route = _find(text, segments, at, method, values)
+            if route is not None:
+                return route
+            del values[depth:]
+        if rest is not None:
+            values.append("/".join(segments[at - 1 :]))
+            return _choose(rest, method)
+        return None
+    return None if node.routes is None else _choose(node.routes, method)
 
 
-def _choose(routes: dict[str, Route], method: str, allow: set[str]) -> Route | None:
+def _choose(routes: dict[str, Route], method: str) -> Route | None:
     route = routes.get(method)
     if route is None and method == "HEAD":
         route = routes.get("GET")
-    if route is None:
-        route = routes.get(ANY)
-    if route is None:
-        allow.update(routes)
-    return route
+    return routes.get(ANY) if route is None else route
+
+
+def _methods(node: _Node, segments: list[str], at: int, methods: set[str]) -> None:
+    if at == len(segments):
+        methods.update(node.routes or ())
+        return
+    segment = segments[at]
+    if segment in node.literal:
+        _methods(node.literal[segment], segments, at + 1, methods)
+    if node.integer is not None and _integer(segment):
+        _methods(node.integer, segments, at + 1, methods)
+    if node.text is not None and segment:
+        _methods(node.text, segments, at + 1, methods)
+    methods.update(node.rest or ())

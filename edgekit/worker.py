@@ -21,7 +21,8 @@ from edgekit.web.request import Request
 from edgekit.web.response import Response, convert, describe
 
 Handler = Callable[..., Awaitable[Any]]
-Fetch = Callable[[Request, Any, ExecutionContext], Awaitable[Response]]
+# What answers a request; the value is still what the handler returned, see `convert`.
+Dispatch = Callable[[Request, Any, ExecutionContext], Awaitable[Any]]
 
 
 def arity(handler: Any, least: int, most: int, what: str) -> int:
@@ -56,28 +57,14 @@ def arity(handler: Any, least: int, most: int, what: str) -> int:
     return count
 
 
-def as_fetch(handler: Handler, what: str = "fetch handler") -> Fetch:
-    """A handler of (request), (request, env) or (request, env, ctx) as one of all three, converted."""
+def adapt(handler: Handler, what: str) -> Dispatch:
+    """A handler of (request), (request, env) or (request, env, ctx) as a function of all three."""
     count = arity(handler, 1, 3, what)
-    if count == 1:
-
-        async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
-            value = await handler(request)
-            return value if value.__class__ is Response else convert(value, handler)
-
-    elif count == 2:
-
-        async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
-            value = await handler(request, env)
-            return value if value.__class__ is Response else convert(value, handler)
-
-    else:
-
-        async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
-            value = await handler(request, env, ctx)
-            return value if value.__class__ is Response else convert(value, handler)
-
-    return fetch
+    if count == 3:
+        return handler
+    if count == 2:
+        return lambda request, env, ctx: handler(request, env)
+    return lambda request, env, ctx: handler(request)
 
 
 def error_response(error: HTTPError) -> Response:
@@ -97,17 +84,25 @@ def error_response(error: HTTPError) -> Response:
 class Worker:
     """Something that answers events; also an ASGI app.
 
-    `env_class` declares the bindings it needs; `config` is the path of its wrangler file, or None
-    for EDGEKIT_CONFIG or the nearest one.
+    `dispatch(request, env, ctx)` answers one request with whatever the handler returns, which
+    `convert` makes a Response; HTTPError is raised. `env_class` declares the bindings it needs;
+    `config` is the path of its wrangler file, or None for EDGEKIT_CONFIG or the nearest one.
     """
 
+    dispatch: Dispatch
+
     def __init__(
-        self, fetch: Fetch, *, env_class: type[Env] = Env, config: str | None = None, name: str = ""
+        self,
+        dispatch: Dispatch,
+        handler: Any,
+        *,
+        env_class: type[Env] = Env,
+        config: str | None = None,
     ) -> None:
-        self._fetch = fetch
+        self.dispatch = dispatch
         self.env_class = env_class
         self.config = config
-        self.name = name
+        self._handler = handler
         self._host: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,9 +114,9 @@ class Worker:
             host = self._host = self.wrap(Host(self))
         await host(scope, receive, send)
 
-    def dispatch(self, event: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Response]:
-        """Answer one event. HTTPError is raised; whoever dispatches makes it a response."""
-        return self._fetch(event, env, ctx)
+    def handler_of(self, request: Request) -> Any:
+        """The function that answered, for error messages."""
+        return self._handler
 
     async def fetch(
         self, request: Request | str, env: Any = None, ctx: ExecutionContext | None = None
@@ -138,7 +133,8 @@ class Worker:
 
             env = build(self.env_class, env)
         try:
-            return await self.dispatch(request, env, ctx or ExecutionContext())
+            value = await self.dispatch(request, env, ctx or ExecutionContext())
+            return convert(value, self.handler_of(request))
         except HTTPError as error:
             return error_response(error)
 
@@ -172,34 +168,27 @@ def worker(target: Any) -> Worker:
     if isinstance(target, type):
         if not issubclass(target, WorkerEntrypoint):
             raise ConfigError(f"worker(): {target.__qualname__} is not a WorkerEntrypoint")
-        return Worker(
-            _class_fetch(target),
-            env_class=_env_class(target, getattr(target, "__annotations__", {}).get("env")),
-            name=target.__name__,
-        )
-    fetch = as_fetch(target, "worker()")
+        annotation = getattr(target, "__annotations__", {}).get("env")
+        return Worker(_of_class(target), target, env_class=_env_class(target, annotation))
+    dispatch = adapt(target, "worker()")
     parameters = list(inspect.signature(target).parameters.values())
     annotation = parameters[1].annotation if len(parameters) > 1 else None
-    made = Worker(fetch, env_class=_env_class(target, annotation), name=describe(target))
+    made = Worker(dispatch, target, env_class=_env_class(target, annotation))
     functools.update_wrapper(made, target)
     return made
 
 
-def _class_fetch(cls: type[WorkerEntrypoint]) -> Fetch:
+def _of_class(cls: type[WorkerEntrypoint]) -> Dispatch:
     handler = getattr(cls, "fetch", None)
     if handler is None:
-
-        async def missing(request: Request, env: Any, ctx: ExecutionContext) -> Response:
-            raise HTTPError(501, f"{cls.__name__} has no fetch handler")
-
-        return missing
+        raise ConfigError(f"worker({cls.__name__}): the class has no fetch handler")
     count = arity(handler, 1, 4, f"worker({cls.__name__})")
 
-    async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
-        value = await getattr(cls(ctx, env), "fetch")(*(request, env, ctx)[: count - 1])  # noqa: B009
-        return value if value.__class__ is Response else convert(value, handler)
+    def dispatch(request: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Any]:
+        entrypoint: Any = cls(ctx, env)
+        return entrypoint.fetch(*(request, env, ctx)[: count - 1])  # type: ignore[no-any-return]
 
-    return fetch
+    return dispatch
 
 
 def _env_class(target: Any, annotation: Any) -> type[Env]:

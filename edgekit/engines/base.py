@@ -2,7 +2,7 @@
 
 An engine knows nothing of Workers or HTTP, and never asks the time: whoever calls says what time
 it is (`now`, seconds since 1970). It orders keys as bytes. Everything here is plain data, so that
-an engine is one file and its line in `open.py`.
+an engine is one file and its line in `open.py`. One suite holds every engine to these rules.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+CHUNK = 65536
+
 
 class Put(NamedTuple):
     """Write one record, replacing what was there.
 
     `space` is a namespace (a KV namespace, a queue's index ...), `key` any bytes, ordered bytewise.
-    `value` is bytes, or a sequence of bytes whose concatenation is the value (so that a large one
-    need not be joined). `meta` is small and is returned by `list` without reading the value.
-    `expires` is the moment (seconds since 1970) from which on the record is never seen again.
+    `value` is bytes, or a sequence of bytes whose concatenation is the value (so that whoever
+    gathered a large one need not join it). `meta` is small and is returned by `list` without
+    reading the value. `expires` is the moment (seconds since 1970) from which on the record is
+    never seen again.
     """
 
     space: str
@@ -43,7 +46,7 @@ class Fence(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One record as read. `value` is a list of chunks in order (a small value is one chunk)."""
+    """One record as read. `value` is one chunk up to CHUNK bytes (also when empty), else several."""
 
     value: list[bytes]
     meta: bytes
@@ -60,10 +63,13 @@ class Entry(NamedTuple):
 
 
 class Records(Protocol):
-    """Ordered records in named spaces.
+    """Ordered records in named spaces, used from one event loop at a time.
 
     Durability: when `apply` returns, the write survives the death of the process, and with an
-    engine opened as fully durable also a loss of power.
+    engine opened as fully durable also a loss of power. Writes of one engine are made in the order
+    of the calls; a caller that is cancelled while waiting does not take its write back.
+
+    Every method raises StorageError when the store cannot be read or written, or is closed.
     """
 
     async def get(self, space: str, key: bytes, *, now: float) -> Record | None:
@@ -99,9 +105,19 @@ class Records(Protocol):
         ...
 
     async def sweep(self, *, now: float, limit: int = 1000) -> int:
-        """Remove up to `limit` records that have expired at `now`; the number removed."""
+        """Remove up to `limit` records that have expired at `now`, oldest first; the number removed.
+
+        Fewer than `limit` means that none is left. An engine may do it in several steps, so that
+        other writers need not wait.
+        """
         ...
 
     async def close(self) -> None:
-        """Finish the writes under way, then release files and threads."""
+        """Finish the writes under way, then release files and threads. Closing twice is fine."""
         ...
+
+
+def chunked(value: bytes | Sequence[bytes]) -> list[bytes]:
+    """A value as engines keep and return it: pieces of CHUNK bytes, the last one shorter."""
+    whole = value if isinstance(value, bytes) else b"".join(value)
+    return [whole[at : at + CHUNK] for at in range(0, len(whole), CHUNK)] or [b""]

@@ -8,9 +8,9 @@ which `use_clock` replaces in tests: `ManualClock` stands still until it is turn
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from edgekit.host.url import URLRecord
 
@@ -23,7 +23,10 @@ __all__ = [
     "Clock",
     "JSONShapeError",
     "JSONSyntaxError",
+    "Timer",
     "URLRecord",
+    "call_later",
+    "convert",
     "json_decode",
     "json_encode",
     "now",
@@ -36,11 +39,18 @@ __all__ = [
 
 json_encode = _platform.json_encode
 json_decode = _platform.json_decode
+convert = _platform.convert
 JSONSyntaxError = _platform.JSONSyntaxError
 JSONShapeError = _platform.JSONShapeError
 parse_url = _platform.parse_url
 set_url_part = _platform.set_url_part
 random_bytes = _platform.random_bytes
+
+
+class Timer(Protocol):
+    """What will happen later, unless it is cancelled."""
+
+    def cancel(self) -> None: ...
 
 
 class Clock(Protocol):
@@ -52,6 +62,10 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Return once `now()` has advanced by that much."""
+        ...
+
+    def call_later(self, seconds: float, callback: Callable[[], Any]) -> Timer:
+        """Call once `now()` has advanced by that much; needs a running event loop, starts no task."""
         ...
 
 
@@ -66,6 +80,11 @@ def now() -> float:
 async def sleep(seconds: float) -> None:
     """Sleep by the clock that `now` reads."""
     await _clock.sleep(seconds)
+
+
+def call_later(seconds: float, callback: Callable[[], Any]) -> Timer:
+    """Call a plain function later, by the clock that `now` reads."""
+    return _clock.call_later(seconds, callback)
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -39,6 +41,9 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
+    def call_later(self, seconds: float, callback: Callable[[], Any]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds, callback)
+
 
 def json_encode(value: Any) -> bytes:
     """Compact UTF-8 JSON. TypeError names the type that has no JSON form; NaN becomes null."""
@@ -65,6 +70,37 @@ def json_decode(data: bytes | bytearray | memoryview | str, type: Any = None) ->
         raise JSONSyntaxError(str(error)) from None
     except RecursionError:
         raise JSONSyntaxError("JSON is nested too deeply") from None
+
+
+def convert(value: Any, type: Any) -> Any:
+    """A configured value as `type` (anything msgspec knows), strictly; a str that is no `type` may
+    also spell one: "8080", "true", "False", JSON for lists, objects and Structs.
+
+    Raises JSONShapeError, whose message shows types and never the value (it may be a secret), and
+    TypeError for a type that no value can have.
+    """
+    try:
+        return msgspec.convert(value, type)
+    except msgspec.ValidationError as error:
+        first = error
+    if isinstance(value, str):
+        with suppress(msgspec.ValidationError):
+            return msgspec.convert(value, type, strict=False)
+        with suppress(JSONSyntaxError):
+            try:
+                return json_decode(value, type)
+            except JSONShapeError as error:
+                raise _without_value(str(error), error.path) from None
+    message, _, path = str(first).partition(" - at `")
+    raise _without_value(message, path.rstrip("`") or "$")
+
+
+def _without_value(message: str, path: str) -> JSONShapeError:
+    # What msgspec says of enums and tags, and a Struct's own checks, may quote the value.
+    shows_types_only = message.startswith(("Expected `", "Object "))
+    return JSONShapeError(
+        message if shows_types_only else "Not one of the values it may have", path
+    )
 
 
 def random_bytes(count: int) -> bytes:

@@ -10,22 +10,33 @@ import asyncio
 import json
 import os
 import time
-from typing import Any
+import types
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from edgekit.errors import UnsupportedError
 from edgekit.host.url import URLRecord
 
 try:
-    from edgekit.host.cpython import JSONShapeError, JSONSyntaxError, json_decode, json_encode
+    from edgekit.host.cpython import (
+        JSONShapeError,
+        JSONSyntaxError,
+        convert,
+        json_decode,
+        json_encode,
+    )
 except ImportError:
 
     class JSONSyntaxError(ValueError):  # type: ignore[no-redef]
         """The text is not JSON."""
 
     class JSONShapeError(ValueError):  # type: ignore[no-redef]
-        """Never raised here: a type needs msgspec."""
+        """A value is not of the type asked for; `path` says where, as far as it is known here."""
 
-        path = "$"
+        def __init__(self, message: str, path: str) -> None:
+            super().__init__(message)
+            self.path = path
 
     def json_encode(value: Any) -> bytes:
         """Compact UTF-8 JSON; what msgspec would write."""
@@ -44,6 +55,52 @@ except ImportError:
             )
         except (ValueError, RecursionError) as error:
             raise JSONSyntaxError(str(error)) from None
+
+    def convert(value: Any, type: Any) -> Any:
+        """A configured value as `type`: str, int, float, bool, list, dict, Literal, and unions of them.
+
+        A str that is no `type` may also spell one in JSON. Of lists and dicts only the outermost type
+        is checked. Raises JSONShapeError, and UnsupportedError for a type that needs msgspec.
+        """
+        for candidate in (value, *_spelled(value)):
+            if _is_a(candidate, type):
+                return float(candidate) if type is float else candidate
+        name = getattr(type, "__name__", str(type))
+        raise JSONShapeError(f"Expected `{name}`, got `{value.__class__.__name__}`", "$")
+
+
+def _spelled(value: Any) -> list[Any]:
+    """What a str may spell, beside itself: JSON, and True, FALSE, 1 or 0 for a bool."""
+    found: list[Any] = []
+    if isinstance(value, str):
+        with suppress(JSONSyntaxError):
+            found.append(json_decode(value))
+        if value.lower() in ("1", "true", "0", "false"):
+            found.append(value.lower() in ("1", "true"))
+    return found
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    origin = get_origin(kind) or kind
+    if origin is Annotated:
+        return _is_a(value, kind.__origin__)
+    if origin in (Union, types.UnionType):
+        return any(_is_a(value, one) for one in get_args(kind))
+    if origin is Literal:
+        return any(value == one and type(value) is type(one) for one in get_args(kind))
+    if kind in (Any, object):
+        return True
+    if kind in (None, type(None)):
+        return value is None
+    if origin is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if origin is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if origin in (str, bool, list, dict):
+        return isinstance(value, origin)
+    raise UnsupportedError(
+        f"a variable of type {kind} needs msgspec, which this Python has no wheel of"
+    )
 
 
 def _no_constant(name: str) -> None:
@@ -95,6 +152,9 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], Any]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds, callback)
 
 
 def random_bytes(count: int) -> bytes:

@@ -9,21 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from asyncio import current_task
+import sys
 from typing import Any
 
-from edgekit.asgi import AsgiRequest, Receive, Scope, Send, response_start
+from edgekit.asgi import MAX_BODY, ASGIApp, AsgiRequest, Receive, Scope, Send, response_start
 from edgekit.context import ExecutionContext
 from edgekit.errors import BodyUsedError, ConfigError, HTTPError
 from edgekit.runtime import pages
 from edgekit.runtime.forwarded import Trusted
 from edgekit.runtime.isolate import Isolate
-from edgekit.web.response import Response
+from edgekit.web.body import TEXT
+from edgekit.web.response import Response, convert
+from edgekit.web.streams import ReadableStream
 from edgekit.worker import Worker, error_response
+
+if sys.version_info >= (3, 12):
+    from asyncio import current_task as _current_task
+else:  # there current_task() is Python and six times slower than the dict that it reads
+    from asyncio.tasks import _current_tasks
+
+    _current_task = _current_tasks.get
 
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.25
+_TEXT = (b"content-type", TEXT)
 MAX_URL = 16 * 1024  # bytes of path and query; 414 above
 MAX_HEADERS = 128 * 1024  # bytes of all names and values; 431 above
 
@@ -37,93 +47,109 @@ class Host:
     def __init__(
         self, worker: Worker, *, isolate: Isolate | None = None, raise_errors: bool = False
     ) -> None:
+        self.worker = worker
         self.isolate = isolate or Isolate(worker)
         self.raise_errors = raise_errors
-        self._dispatch = worker.dispatch
         self._running: dict[AsgiRequest, asyncio.Task[Any]] = {}
         self._sweeper: asyncio.Task[None] | None = None
-        self._spawn = self.isolate.background.spawn
-        self._trusted: Trusted | None = None
-        self._max_body = 0
-        self._env: Any = None
-        self._ready = False
+        self._serve: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._other(scope, receive, send)
-            return
-        if not self._ready:
-            await self.start()
-        if self._trusted is not None:
-            scope = self._trusted.apply(scope)
-        request = AsgiRequest(scope, receive, self._max_body)
-        ctx = ExecutionContext(self._spawn)
-        task = current_task()
-        self._running[request] = task  # type: ignore[assignment]
-        started = False
-        try:
-            try:
-                refusal = _refuse(scope)
-                if refusal is not None:
-                    response = refusal
-                else:
-                    response = await self._dispatch(request, self._env, ctx)
-            except HTTPError as error:
-                response = error_response(error)
-            except Exception as error:
-                response = self._failed(request, ctx, error)
-            body = response._body
-            if response._used:
-                raise BodyUsedError("The response's body has already been used.")
-            response._used = True
-            start = response_start(response)
-            started = True
-            await send(start)
-            if request.method == "HEAD" or body is None:
-                await send({"type": "http.response.body", "body": b""})
-                if body is not None and body.__class__ is not bytes:
-                    await body.cancel()  # type: ignore[union-attr]
-            elif body.__class__ is bytes:
-                await send({"type": "http.response.body", "body": body})
-            else:
-                async for chunk in body:  # type: ignore[union-attr]
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                await send({"type": "http.response.body", "body": b""})
-        except asyncio.CancelledError:
-            if not request.gone:
-                raise
-            task.uncancel()  # type: ignore[union-attr]
-        except OSError:
-            if not request.gone:
-                raise
-        except Exception as error:
-            if started:
-                # Too late for a status: end without the last message, so the client sees a cut.
-                if not request.gone:
-                    self._log(request, ctx, error)
-                if self.raise_errors:
-                    raise
-            else:
-                response = self._failed(request, ctx, error)
-                await send(response_start(response))
-                await send({"type": "http.response.body", "body": response._body or b""})
-        finally:
-            del self._running[request]
+        serve = self._serve
+        if serve is None:
+            if scope["type"] == "lifespan":
+                await self._lifespan(receive, send)
+                return
+            serve = await self.start()
+        await serve(scope, receive, send)
 
-    async def start(self) -> None:
+    def _compile(self) -> ASGIApp:
+        """What answers a request, with all that does not change bound: this is the hot path."""
+        config = self.isolate.config
+        trusted = Trusted(config.trusted_proxies) if config.trusted_proxies else None
+        max_body = None if config.max_body_bytes == MAX_BODY else config.max_body_bytes
+        worker, env, running = self.worker, self.isolate.env, self._running
+        spawn, dispatch = self.isolate.background.spawn, self.worker.dispatch
+        loop = asyncio.get_running_loop()
+        task_of = _current_task
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await self._other(scope, receive, send)
+                return
+            if trusted is not None:
+                scope = trusted.apply(scope)
+            request = AsgiRequest(scope, receive)
+            if max_body is not None:
+                request.max_body = max_body
+            ctx = ExecutionContext(spawn)
+            running[request] = task_of(loop)  # type: ignore[assignment]
+            started = False
+            try:
+                try:
+                    size = 0
+                    for name, header in scope["headers"]:
+                        size += len(name) + len(header)
+                    if size > MAX_HEADERS or len(scope["path"]) + len(scope["query_string"]) > MAX_URL:
+                        response = _refusal(size)
+                    else:
+                        response = await dispatch(request, env, ctx)
+                        if response.__class__ is str and request.method != "HEAD":
+                            # The same as below for Response(text), without making one.
+                            body = response.encode("utf-8", "replace")
+                            headers = [_TEXT, (b"content-length", b"%d" % len(body))]
+                            started = True
+                        elif response.__class__ is not Response:
+                            response = convert(response, worker.handler_of(request))
+                except HTTPError as error:
+                    response = error_response(error)
+                except Exception as error:
+                    response = self._failed(request, ctx, error)
+                if started:
+                    await send({"type": "http.response.start", "status": 200, "headers": headers})
+                    await send({"type": "http.response.body", "body": body})
+                    return
+                if response._used:
+                    raise BodyUsedError("The response's body has already been used.")
+                response._used = True
+                body = response._body
+                start = response_start(response)
+                started = True
+                await send(start)
+                if body.__class__ is bytes and request.method != "HEAD":
+                    await send({"type": "http.response.body", "body": body})
+                elif body.__class__ is ReadableStream and request.method != "HEAD":
+                    async for chunk in body:
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    await send({"type": "http.response.body", "body": b""})
+                else:
+                    await send({"type": "http.response.body", "body": b""})
+                    if body.__class__ is ReadableStream:
+                        await body.cancel()
+            except asyncio.CancelledError:
+                if not request.gone:
+                    raise
+                running[request].uncancel()
+            except Exception as error:
+                if not request.gone:
+                    await self._fell(request, ctx, error, None if started else send)
+            finally:
+                del running[request]
+
+        return serve
+
+    async def start(self) -> ASGIApp:
         """Start the isolate; at lifespan.startup, or before the first request without a lifespan."""
         await self.isolate.start()
-        config = self.isolate.config
-        self._env = self.isolate.env
-        self._max_body = config.max_body_bytes
-        self._trusted = Trusted(config.trusted_proxies) if config.trusted_proxies else None
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
-        self._ready = True
+            self._serve = self._compile()
+        assert self._serve is not None
+        return self._serve
 
     async def stop(self) -> None:
         """Stop the isolate."""
-        self._ready = False
+        self._serve = None
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.wait([self._sweeper])
@@ -131,9 +157,7 @@ class Host:
         await self.isolate.stop()
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif scope["type"] == "websocket":
+        if scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1000, "reason": ""})
         else:
@@ -167,6 +191,20 @@ class Host:
             return pages.traceback_page(request, ctx, error)
         return Response(f"Internal Server Error (request {ctx.request_id})", status=500)
 
+    async def _fell(
+        self, request: AsgiRequest, ctx: ExecutionContext, error: Exception, send: Send | None
+    ) -> None:
+        """After the handler: the response cannot be sent, or its body broke off."""
+        if send is not None:
+            response = self._failed(request, ctx, error)
+            await send(response_start(response))
+            await send({"type": "http.response.body", "body": response._body or b""})
+            return
+        # Too late for a status: end without the last message, so that the client sees the cut.
+        if self.raise_errors:
+            raise error
+        self._log(request, ctx, error)
+
     def _log(self, request: AsgiRequest, ctx: ExecutionContext, error: Exception) -> None:
         logger.error(
             "%s %s failed (request %s)", request.method, request.scope["path"], ctx.request_id, exc_info=error
@@ -196,18 +234,12 @@ class Host:
         await request.watch()
         task = self._running.get(request)
         if request.gone and task is not None:
-            if request._signal is not None:
-                request._signal._abort()
+            request.abort()
             task.cancel()
 
 
-def _refuse(scope: Scope) -> Response | None:
-    """414 or 431 for what no Worker would be given."""
-    size = 0
-    for name, value in scope["headers"]:
-        size += len(name) + len(value)
+def _refusal(size: int) -> Response:
+    """For what no Worker would be given: headers of `size` bytes, or too long a URL."""
     if size > MAX_HEADERS:
         return Response("Request Header Fields Too Large", status=431)
-    if len(scope["query_string"]) + len(scope["path"]) > MAX_URL:
-        return Response("URI Too Long", status=414)
-    return None
+    return Response("URI Too Long", status=414)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edgekit import host
-from edgekit.errors import BodyUsedError, WebSyntaxError, WebTypeError
+from edgekit.errors import BodyUsedError, WebRangeError, WebSyntaxError, WebTypeError
 from edgekit.web.spelling import Spelled
 from edgekit.web.streams import ReadableStream
 
@@ -127,6 +127,8 @@ class Body(Spelled):
             return await parse_form(content_type, stream)
         except WebSyntaxError as error:
             raise self._fault(400, str(error), None) from None
+        except WebRangeError as error:
+            raise self._fault(413, str(error), None) from None
 
     def _take(self) -> Bytes | ReadableStream | None:
         """Hand the body to its one reader."""

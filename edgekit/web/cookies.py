@@ -34,12 +34,13 @@ def parse_cookies(header: str) -> dict[str, str]:
         if not equals:
             name, value = "", name
         name, value = name.strip(), value.strip()
+        if not name and not value:
+            continue
         if value[:1] == '"' == value[-1:] and len(value) > 1:
             value = value[1:-1]
             if "\\" in value:
                 value = _ESCAPE.sub(lambda m: chr(int(m[1], 8)) if m[1] else m[2], value)
-        if name or value:
-            cookies[name] = value
+        cookies[name] = value
     return cookies
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 from edgekit import host
@@ -18,9 +18,6 @@ from edgekit.web.blob import CHUNK, Blob, File, Spool, spooled
 from edgekit.web.pairs import Pairs, pairs_of, scalar
 from edgekit.web.streams import ReadableStream
 from edgekit.web.url import FORM_TYPE, parse_urlencoded
-
-if TYPE_CHECKING:
-    from multipart import MultipartSegment
 
 MAX_FIELDS = 1000
 MAX_FILES = 1000
@@ -41,10 +38,7 @@ class FormData(Pairs[str | File]):
 
     __slots__ = ()
 
-    def __init__(
-        self,
-        init: Mapping[str, str | int | Blob] | Iterable[tuple[str, str | int | Blob]] | None = None,
-    ) -> None:
+    def __init__(self, init: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
         self._pairs = []
         for name, value in pairs_of(init or ()):
             self.append(name, value)
@@ -164,17 +158,21 @@ class _Multipart:
         self.start = 0
 
     async def read(self, boundary: str, body: AsyncIterable[bytes]) -> FormData:
-        from multipart import MultipartError, ParserLimitReached, PushMultipartParser
+        from multipart import (  # type: ignore[import-untyped]
+            MultipartError,
+            ParserLimitReached,
+            PushMultipartParser,
+        )
 
         try:
             with PushMultipartParser(boundary) as parser:
                 # Read on after the last boundary: what is left belongs to nobody else.
                 async for chunk in body:
-                    for event in parser.parse(chunk):
+                    for event in parser.parse(chunk) if chunk else ():
                         if event is None:
                             self.end()
-                        elif isinstance(event, bytes | bytearray):
-                            self.data(bytes(event))
+                        elif isinstance(event, bytes):
+                            self.data(event)
                         else:
                             self.begin(event)
         except ParserLimitReached as error:
@@ -183,8 +181,9 @@ class _Multipart:
             raise WebSyntaxError(f"multipart/form-data: {error.args[0]}") from None
         return self.form
 
-    def begin(self, part: MultipartSegment) -> None:
-        disposition = part.header("Content-Disposition", "")
+    def begin(self, part: Any) -> None:
+        """A part's headers are there: `part` is a multipart.MultipartSegment."""
+        disposition: str = part.header("Content-Disposition", "")
         if not part.name and not _NO_NAME.search(disposition):
             raise WebSyntaxError("Content-Disposition header in FormData part is missing a name.")
         self.name = part.name or ""

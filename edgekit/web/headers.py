@@ -7,7 +7,15 @@ Names are case-insensitive and kept in lower case. A value is a byte string, sho
 from __future__ import annotations
 
 import re
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, MutableMapping, ValuesView
+from collections.abc import (
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    Mapping,
+    MutableMapping,
+    ValuesView,
+)
 from typing import Any, overload
 
 from edgekit.errors import WebTypeError
@@ -29,7 +37,7 @@ def encode_name(name: str) -> bytes:
     if known is not None:
         return known
     try:
-        raw = name.lower().encode("ascii")
+        raw = name.encode("ascii").lower()  # in this order: "\u212a".lower() is an ASCII "k"
     except (UnicodeEncodeError, AttributeError):
         raw = b""
     if not _TOKEN(raw):
@@ -74,13 +82,16 @@ class Headers(Spelled, MutableMapping[str, str]):
         if isinstance(init, Headers):
             self._raw = init._raw.copy()
             return
-        if isinstance(init, str):
-            raise WebTypeError("Headers are made of a mapping or of pairs, not of a str")
+        if isinstance(init, str) or not isinstance(init, Iterable):
+            kind = type(init).__name__
+            raise WebTypeError(f"Headers are made of a mapping or of pairs, not of {kind}")
         for pair in init.items() if hasattr(init, "items") else init:
             try:
-                name, value = pair
+                name, value = pair if not isinstance(pair, str) else ()
             except (TypeError, ValueError):
-                raise WebTypeError(f"a header is a pair of name and value, not {pair!r:.100}") from None
+                raise WebTypeError(
+                    f"a header is a pair of name and value, not {pair!r:.100}"
+                ) from None
             self._raw.append((encode_name(name), encode_value(value, name)))
 
     @classmethod

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from edgekit import host
 from edgekit.errors import HTTPError, WebTypeError
-from edgekit.web.body import Body, extract_body
+from edgekit.web.body import Body, Bytes, extract_body
 from edgekit.web.headers import Headers
 from edgekit.web.spelling import Plain
 
@@ -52,11 +52,14 @@ class Request(Body):
         "_headers",
         "_params",
         "_query",
+        "_route",
         "_signal",
         "_url",
         "method",
         "redirect",
     )
+
+    _defaults = dict.fromkeys(("_cf", "_cookies", "_params", "_query", "_route", "_signal"))
 
     method: str
     redirect: str
@@ -112,14 +115,9 @@ class Request(Body):
         if content_type is not None and not self._headers.has("content-type"):
             self._headers._raw.append((b"content-type", content_type))
         self._used = False
-        if cf is not None:
-            self._cf: Plain | None = Plain(cf)
-        else:
-            self._cf = source.cf if source is not None else None
-        self._signal = signal if signal is not None else (source._signal if source else None)
-        self._params: dict[str, Any] | None = source._params if source is not None else None
-        self._query: URLSearchParams | None = None
-        self._cookies: dict[str, str] | None = None
+        self._cf: Plain | None = Plain(cf) if cf is not None else source.cf if source else None
+        self._signal = signal if signal is not None else source._signal if source else None
+        self._params: dict[str, Any] | None = source.params if source else None
 
     @property
     def url(self) -> str:
@@ -148,9 +146,10 @@ class Request(Body):
     @property
     def params(self) -> dict[str, Any]:
         """What the route's pattern took from the path: str, or int for `{n:int}`."""
-        if self._params is None:
-            self._params = {}
-        return self._params
+        params: dict[str, Any] | None = self._params
+        if params is None:
+            params = self._params = {}
+        return params
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -200,10 +199,13 @@ class Request(Body):
         twin._used = False
         twin._cf = self.cf
         twin._signal = self._signal
-        twin._params = self._params
-        twin._query = None
-        twin._cookies = None
+        twin._params = self.params
         return twin
+
+    @property
+    def raw_path(self) -> Bytes | None:
+        """The percent-encoded path as bytes, if it is at hand without parsing."""
+        return None
 
     def target(self) -> tuple[str, str | None]:
         """The path to route by: decoded, and percent-encoded where that is not the same."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 from edgekit import host
 from edgekit.errors import WebRangeError, WebTypeError
 from edgekit.web.body import Body, Bytes, extract_body
-from edgekit.web.headers import Headers, RawHeaders, encode_value
+from edgekit.web.headers import Headers, encode_value
 from edgekit.web.request import HeadersInit
 from edgekit.web.streams import ReadableStream
 
@@ -73,6 +73,15 @@ class Response(Body):
         "web_socket",
     )
 
+    _defaults = {
+        "_status_text": "",
+        "cf": None,
+        "redirected": False,
+        "type": "default",
+        "url": "",
+        "web_socket": None,
+    }
+
     status: int
     url: str
     type: str
@@ -123,12 +132,12 @@ class Response(Body):
         self._headers = None if headers is None else self._with_type(Headers(headers))
         self._used = False
         self.status = status
-        self._status_text = status_text
-        self.web_socket = web_socket
-        self.url = ""
-        self.type = "default"
-        self.redirected = False
-        self.cf = cf
+        if status_text:
+            self._status_text = status_text
+        if web_socket is not None:
+            self.web_socket = web_socket
+        if cf is not None:
+            self.cf = cf
 
     json = _JSON()
 
@@ -239,12 +248,6 @@ class Response(Body):
             headers._raw.append((b"content-type", content_type))
         return headers
 
-    def _raw_headers(self) -> RawHeaders:
-        """The headers to send, without a length."""
-        if self._headers is not None:
-            return self._headers._raw
-        return [] if self._content_type is None else [(b"content-type", self._content_type)]
-
     def __repr__(self) -> str:
         content_type = self.headers.get("content-type") if self._headers else self._content_type
         if isinstance(content_type, bytes):
@@ -254,11 +257,10 @@ class Response(Body):
 
 def convert(value: Any, handler: Any) -> Response:
     """What a handler returned, as a Response; None is an error that names the handler."""
-    kind = value.__class__
-    if kind is str:
-        return Response(value)
     if isinstance(value, Response):
         return value
+    if isinstance(value, str):
+        return Response(value)
     if value is None:
         raise TypeError(
             f"{describe(handler)} returned None; return a Response, a str, bytes, or data for JSON"
@@ -267,8 +269,6 @@ def convert(value: Any, handler: Any) -> Response:
         response = Response(value)
         response._content_type = b"application/octet-stream"
         return response
-    if isinstance(value, str):
-        return Response(value)
     if isinstance(value, ReadableStream) or hasattr(value, "__aiter__") or hasattr(value, "__next__"):
         raise TypeError(f"{describe(handler)} returned a stream; return Response(stream)")
     return Response.json(value)

@@ -40,10 +40,7 @@ class ReadableStream(Spelled):
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Read to the end; leaving the loop early cancels the stream."""
         self._lock()
-        self.disturbed = True
-        source = self._source
-        self._source = ()  # what has been handed out is not held twice
-        return _chunks(source)
+        return _chunks(self._let_go())
 
     def get_reader(self) -> StreamReader:
         """A reader that takes chunk by chunk; no one else may read until it releases its lock."""
@@ -52,14 +49,15 @@ class ReadableStream(Spelled):
 
     def tee(self, *, limit: int = TEE_LIMIT) -> tuple[ReadableStream, ReadableStream]:
         """Two streams of the same bytes. The faster reader waits when it is `limit` bytes ahead."""
-        shared = _Tee(self.__aiter__(), limit)
-        return ReadableStream(shared.branch(0)), ReadableStream(shared.branch(1))
+        self._lock()
+        shared = _Tee(self._let_go(), limit)
+        return ReadableStream(_Branch(shared, 0)), ReadableStream(_Branch(shared, 1))
 
     async def cancel(self, reason: Any = None) -> None:
-        """Say that nobody will read on; the source is closed."""
+        """Say that nobody will read on: the source is closed, and what was left is gone."""
         if self.locked:
             raise WebTypeError("Cannot cancel a stream that is locked to a reader.")
-        await _close(self.__aiter__())
+        await _close(self._let_go())
 
     async def read_all(self) -> bytes:
         """The rest of the stream in one piece."""
@@ -71,27 +69,42 @@ class ReadableStream(Spelled):
             raise BodyUsedError("This ReadableStream is currently locked to a reader.")
         self.locked = True
 
+    def _let_go(self) -> Source:
+        self.disturbed = True
+        source, self._source = self._source, ()  # what has been handed out is not held twice
+        return source
+
 
 class StreamReader(Spelled):
-    """Takes one chunk after another: `await reader.read()` gives `{done, value}`."""
+    """Takes one chunk after another: `await reader.read()` gives `{done, value}`.
 
-    __slots__ = ("_iterator", "_stream")
+    Reads that overlap are answered in order. Once one has failed, all later ones fail alike.
+    """
+
+    __slots__ = ("_iterator", "_order", "_stream")
 
     def __init__(self, stream: ReadableStream) -> None:
         self._stream: ReadableStream | None = stream
         self._iterator: AsyncIterator[bytes] | None = None
+        self._order = asyncio.Lock()
 
     async def read(self) -> Plain:
         """The next chunk as `value`, or `done` and None at the end."""
-        iterator = self._start()
-        try:
-            return Plain(done=False, value=await anext(iterator))
-        except StopAsyncIteration:
-            return Plain(done=True, value=None)
+        async with self._order:
+            iterator = self._start()
+            try:
+                return Plain(done=False, value=await anext(iterator))
+            except StopAsyncIteration:
+                return Plain(done=True, value=None)
+            except BaseException as error:
+                # The iterator has ended; by itself it would now tell of a regular end.
+                self._iterator = _broken(error)
+                raise
 
     async def cancel(self, reason: Any = None) -> None:
         """Close the source: nobody will read on."""
-        await _close(self._start())
+        stream = self._held()
+        await _close(stream._let_go() if self._iterator is None else self._iterator)
 
     def release_lock(self) -> None:
         """Let somebody else read what is left."""
@@ -102,19 +115,22 @@ class StreamReader(Spelled):
             stream._source = self._iterator
         stream.locked = False
 
-    def _start(self) -> AsyncIterator[bytes]:
+    def _held(self) -> ReadableStream:
         if self._stream is None:
             raise WebTypeError("This ReadableStream reader has been released.")
+        return self._stream
+
+    def _start(self) -> AsyncIterator[bytes]:
+        stream = self._held()
         if self._iterator is None:
-            self._stream.locked = False
-            self._iterator = self._stream.__aiter__()
+            self._iterator = _chunks(stream._let_go())
         return self._iterator
 
 
 def as_bytes(chunk: Any) -> bytes:
     """A chunk as bytes; WebTypeError for what is neither bytes nor text."""
     if chunk.__class__ is bytes:
-        return chunk  # type: ignore[no-any-return]
+        return chunk
     if isinstance(chunk, str):
         return chunk.encode()
     if isinstance(chunk, bytes | bytearray | memoryview):
@@ -155,17 +171,31 @@ async def _from_iterable(source: Iterable[bytes]) -> AsyncIterator[bytes]:
 _OURS = frozenset({_from_async.__code__, _from_iterable.__code__})
 
 
-async def _close(iterator: AsyncIterator[bytes]) -> None:
-    if (close := getattr(iterator, "aclose", None)) is not None:
-        await close()
+async def _broken(error: BaseException) -> AsyncIterator[bytes]:
+    """What is left of an iterator after a failed, or cancelled, read."""
+    if not isinstance(error, Exception):
+        error = WebTypeError("A read of this stream was cancelled; the rest of it is lost.")
+    raise error
+    yield b""
+
+
+async def _close(source: Any) -> None:
+    """Close an iterator, a stream or a file, whether or not it was begun."""
+    if isinstance(source, ReadableStream):
+        await source.cancel()
+    elif (aclose := getattr(source, "aclose", None)) is not None:
+        await aclose()
+    elif isinstance(source, Iterable) and (close := getattr(source, "close", None)) is not None:
+        close()
 
 
 class _Tee:
     """One source read by two branches, each with what the other has already taken."""
 
-    def __init__(self, source: AsyncIterator[bytes], limit: int) -> None:
+    def __init__(self, source: Source, limit: int) -> None:
         self.source = source
         self.limit = limit
+        self.iterator: AsyncIterator[bytes] | None = None
         self.queues: tuple[deque[bytes], deque[bytes]] = (deque(), deque())
         self.ahead = [0, 0]  # bytes waiting in each queue
         self.open = [True, True]
@@ -173,39 +203,36 @@ class _Tee:
         self.error: Exception | None = None
         self.lock = asyncio.Lock()
         self.room = asyncio.Event()
+        self.loop: asyncio.AbstractEventLoop | None = None  # of whoever waited for room
 
-    async def branch(self, me: int) -> AsyncIterator[bytes]:
+    async def next(self, me: int) -> bytes:
         other = 1 - me
         queue = self.queues[me]
-        try:
-            while True:
-                if queue:
-                    chunk = queue.popleft()
-                    self.ahead[me] -= len(chunk)
-                    self.room.set()
-                    yield chunk
-                elif self.error is not None:
-                    raise self.error
-                elif self.done:
-                    return
-                elif self.open[other] and self.ahead[other] >= self.limit:
-                    self.room.clear()
-                    await self.room.wait()
-                else:
-                    async with self.lock:
-                        if not (queue or self.done or self.error):
-                            await self.pull()
-        finally:
-            self.open[me] = False
-            queue.clear()
-            self.ahead[me] = 0
-            self.room.set()
-            if not self.open[other]:
-                await _close(self.source)
+        while True:
+            if queue:
+                chunk = queue.popleft()
+                self.ahead[me] -= len(chunk)
+                self.room.set()
+                return chunk
+            if self.error is not None:
+                raise self.error
+            if self.done:
+                raise StopAsyncIteration
+            if self.open[other] and self.ahead[other] >= self.limit:
+                self.loop = asyncio.get_running_loop()
+                self.room.clear()
+                await self.room.wait()
+            else:
+                async with self.lock:
+                    if not (queue or self.done or self.error):
+                        await self.pull()
 
     async def pull(self) -> None:
+        if self.iterator is None:
+            self.iterator = _chunks(self.source)
+            self.source = ()
         try:
-            chunk = await anext(self.source)
+            chunk = await anext(self.iterator)
         except StopAsyncIteration:
             self.done = True
         except Exception as error:
@@ -219,3 +246,36 @@ class _Tee:
                     self.queues[i].append(chunk)
                     self.ahead[i] += len(chunk)
         self.room.set()
+
+    def leave(self, me: int) -> None:
+        self.open[me] = False
+        self.queues[me].clear()
+        self.ahead[me] = 0
+
+
+class _Branch:
+    """One of the two iterators. To drop it, read or not, is to close it: nobody waits for it."""
+
+    def __init__(self, shared: _Tee, me: int) -> None:
+        self._shared = shared
+        self._me = me
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await self._shared.next(self._me)
+
+    async def aclose(self) -> None:
+        shared = self._shared
+        shared.leave(self._me)
+        shared.room.set()
+        if not any(shared.open):
+            await _close(shared.iterator or shared.source)
+
+    def __del__(self) -> None:
+        shared = self._shared
+        shared.leave(self._me)
+        # The garbage collector runs in whichever thread it likes.
+        if shared.loop is not None and not shared.loop.is_closed():
+            shared.loop.call_soon_threadsafe(shared.room.set)

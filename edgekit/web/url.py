@@ -53,7 +53,7 @@ class URLSearchParams(Pairs[str]):
     __slots__ = ("_url",)
 
     def __init__(
-        self, init: str | Mapping[str, str | int] | Iterable[tuple[str, str | int]] | None = None
+        self, init: str | Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None
     ) -> None:
         self._url: URL | None = None
         if init.__class__ is str or isinstance(init, str):

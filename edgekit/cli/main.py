@@ -1,0 +1,37 @@
+"""The `edgekit` command: the group, and what every command does with an error.
+
+The modules of the commands import click and nothing heavy; what a command needs it imports when it
+runs, so that `edgekit --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from edgekit.cli.dev import dev
+from edgekit.cli.init import init
+from edgekit.cli.kv import kv
+from edgekit.cli.serve import serve
+from edgekit.errors import EdgekitError
+
+
+class _Group(click.Group):
+    """Errors that edgekit raises on purpose become one message and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EdgekitError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="edgekit-asgi", prog_name="edgekit")
+def main() -> None:
+    """Workers-style fetch handlers, with their bindings, on any ASGI server."""
+
+
+for command in (init, dev, serve, kv):
+    main.add_command(command)

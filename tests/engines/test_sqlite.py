@@ -1,0 +1,265 @@
+"""What only the SQLite engine has: a file with a schema, group commit, chunks, several openers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from edgekit.engines import sqlite, sqlite_writer
+from edgekit.engines.base import CHUNK, Delete, Fence, Put, Record
+from edgekit.engines.sqlite import SQLiteRecords
+from edgekit.engines.sqlite_writer import Turn
+from edgekit.errors import ConfigError, FencedOut, StorageError
+
+NOW = 1000.0
+
+needs_flock = pytest.mark.skipif(not hasattr(sqlite_writer, "fcntl"), reason="needs flock")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "records.sqlite3"
+
+
+@pytest.fixture
+async def records(path: Path) -> AsyncIterator[SQLiteRecords]:
+    engine = SQLiteRecords(path, durable=True)
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[apsw.Connection]:
+    """The connections opened from now on; the first one of an engine is the one that writes."""
+    opened: list[apsw.Connection] = []
+    monkeypatch.setattr(apsw, "connection_hooks", [opened.append])
+    return opened
+
+
+@contextmanager
+def writers_waiting(path: Path) -> Iterator[None]:
+    """Within, it is somebody else's turn to write: writes queue up, and become one group."""
+    turn = Turn(path)
+    try:
+        with turn:
+            yield
+    finally:
+        turn.close()
+
+
+async def put(records: SQLiteRecords, key: bytes, value: bytes = b"v") -> None:
+    await records.apply([Put("s", key, value)], now=NOW)
+
+
+async def value_of(records: SQLiteRecords, key: bytes) -> bytes | None:
+    record = await records.get("s", key, now=NOW)
+    return record and b"".join(record.value)
+
+
+def raw(path: Path, sql: str) -> Any:
+    con = apsw.Connection(str(path))
+    try:
+        return con.execute(sql).get
+    finally:
+        con.close()
+
+
+# The file
+
+
+async def test_a_store_survives_being_closed(path: Path) -> None:
+    engine = SQLiteRecords(path, durable=True)
+    await put(engine, b"small")
+    await put(engine, b"large", b"x" * CHUNK * 3)
+    await engine.close()
+    engine = SQLiteRecords(path, durable=True)
+    assert await value_of(engine, b"small") == b"v"
+    assert await value_of(engine, b"large") == b"x" * CHUNK * 3
+    await engine.close()
+    assert not Path(f"{path}-wal").exists()
+
+
+async def test_the_schema_says_whose_it_is_and_its_version(
+    records: SQLiteRecords, path: Path
+) -> None:
+    assert raw(path, "PRAGMA application_id") == 0x65646765
+    assert raw(path, "PRAGMA user_version") == 1
+    assert raw(path, "PRAGMA journal_mode") == "wal"
+
+
+async def test_an_older_schema_is_brought_up_to_date(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = SQLiteRecords(path, durable=True)
+    await put(engine, b"k")
+    await engine.close()
+    monkeypatch.setattr(sqlite, "_MIGRATIONS", (*sqlite._MIGRATIONS, "CREATE TABLE more (x);"))
+    for _ in range(2):
+        engine = SQLiteRecords(path, durable=True)
+        assert await value_of(engine, b"k") == b"v"
+        await engine.close()
+    assert raw(path, "PRAGMA user_version") == 2
+    assert raw(path, "SELECT count(*) FROM more") == 0
+
+
+async def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
+    await SQLiteRecords(path, durable=True).close()
+    raw(path, "PRAGMA user_version = 2")
+    with pytest.raises(ConfigError, match=r"newer edgekit \(schema 2.*knows 1") as caught:
+        SQLiteRecords(path, durable=True)
+    assert str(path) in str(caught.value)
+    assert raw(path, "PRAGMA user_version") == 2
+
+
+@pytest.mark.parametrize("theirs", ["CREATE TABLE t (x)", "PRAGMA user_version = 1"])
+def test_a_file_of_another_program_is_refused_and_left_alone(path: Path, theirs: str) -> None:
+    raw(path, theirs)
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="some other program") as caught:
+        SQLiteRecords(path, durable=True)
+    assert str(path) in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.write_bytes(b"hello, world! " * 1000)
+    with pytest.raises(ConfigError, match="not a database") as caught:
+        SQLiteRecords(path, durable=True)
+    assert str(path) in str(caught.value)
+
+
+async def test_a_damaged_file_is_an_error_that_names_it(path: Path) -> None:
+    engine = SQLiteRecords(path, durable=True)
+    await engine.apply([Put("s", b"%d" % n, b"x" * 500) for n in range(100)], now=NOW)
+    await engine.close()
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xaa" * (len(content) - 4096))
+    engine = SQLiteRecords(path, durable=True)
+    with pytest.raises(StorageError, match="malformed") as caught:
+        await engine.get("s", b"1", now=NOW)
+    assert str(path) in str(caught.value)
+    with pytest.raises(StorageError, match="malformed"):
+        await engine.list("s", now=NOW, limit=10)
+    with pytest.raises(StorageError, match="malformed"):
+        await put(engine, b"1")
+    await engine.close()
+
+
+def test_a_directory_in_its_place_is_refused(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(ConfigError, match="unable to open") as caught:
+        SQLiteRecords(path, durable=True)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_directory_is_refused(path: Path) -> None:
+    with pytest.raises(ConfigError, match="missing"):
+        SQLiteRecords(path.parent / "missing" / "records.sqlite3", durable=True)
+
+
+@needs_flock
+def test_a_lock_file_that_cannot_be_made_is_refused(path: Path) -> None:
+    Path(f"{path}-turn").mkdir()
+    with pytest.raises(ConfigError, match=str(path)):
+        SQLiteRecords(path, durable=True)
+
+
+async def test_durable_waits_for_the_disk(path: Path, connections: list[apsw.Connection]) -> None:
+    for durable, level in ((True, 2), (False, 1)):
+        connections.clear()
+        engine = SQLiteRecords(path, durable=durable)
+        assert connections[0].pragma("synchronous") == level
+        await engine.close()
+
+
+# Layout
+
+
+async def test_no_chunk_outlives_its_record(records: SQLiteRecords, path: Path) -> None:
+    sizes = [CHUNK * 3, 1000, CHUNK * 2 + 1, 10, CHUNK * 2]
+    for size in sizes:
+        await put(records, b"k", b"x" * size)
+        chunks = 0 if size <= 768 else -(-size // CHUNK)
+        assert raw(path, "SELECT count(*) FROM chunks") == chunks
+    await put(records, b"other", b"y" * CHUNK * 2)
+    await records.apply([Delete("s", b"k")], now=NOW)
+    assert raw(path, "SELECT count(*) FROM chunks") == 2
+    assert await value_of(records, b"other") == b"y" * CHUNK * 2
+    await records.apply([Put("s", b"other", b"y" * CHUNK * 2, b"", NOW)], now=NOW)
+    await records.sweep(now=NOW)
+    assert raw(path, "SELECT count(*) FROM chunks") == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "bindings"),
+    [
+        (sqlite._GET, 2),
+        (sqlite._GET_CHUNKS, 2),
+        (sqlite._LIST, 4),
+        (sqlite._LIST_UNTIL, 5),
+        (sqlite._DELETE, 2),
+        (sqlite._EXPIRED, 2),
+    ],
+)
+async def test_no_query_scans_or_sorts(
+    records: SQLiteRecords, path: Path, query: str, bindings: int
+) -> None:
+    con = apsw.Connection(str(path))
+    plan = con.execute(f"EXPLAIN QUERY PLAN {query}", (None,) * bindings).fetchall()
+    con.close()
+    steps = " ".join(str(row[3]) for row in plan)
+    assert "SEARCH records" in steps
+    assert "SCAN" not in steps
+    assert "TEMP B-TREE" not in steps
+
+
+async def test_the_wal_is_written_back_while_writing(records: SQLiteRecords, path: Path) -> None:
+    for _ in range(40):
+        await records.apply([Put("s", b"%d" % n, b"x" * 4000) for n in range(100)], now=NOW)
+    assert Path(f"{path}-wal").stat().st_size < 4 * sqlite_writer._CHECKPOINT_PAGES * 4096
+
+
+async def test_a_wal_that_a_reader_needs_is_tried_again_later(
+    records: SQLiteRecords, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "_CHECKPOINT_PAGES", 10)
+    con = apsw.Connection(str(path))
+    con.execute("BEGIN; SELECT * FROM records").fetchall()
+    for n in range(30):
+        await put(records, b"%d" % n, b"x" * 4000)
+    assert con.execute("SELECT count(*) FROM records").get == 0
+    con.close()
+    size = Path(f"{path}-wal").stat().st_size
+    for n in range(60):
+        await put(records, b"%d" % n, b"y" * 4000)
+    assert Path(f"{path}-wal").stat().st_size <= size + 20 * 4096
+
+
+async def test_a_wal_that_cannot_be_written_back_is_logged_and_no_callers_error(
+    path: Path,
+    connections: list[apsw.Connection],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "_CHECKPOINT_PAGES", 1)
+    engine = SQLiteRecords(path, durable=True)
+
+    def refuse(*args: object) -> int:
+        return apsw.SQLITE_DENY
+
+    with caplog.at_level(logging.WARNING):
+        connections[0].authorizer = _checkpoint_denied(connections[0])
+        await put(engine, b"a")
+        await put(engine, b"b")
+        assert await value_of(engine, b"b") == b"v"
+        await engine.close()
+
+
+# Group commit
