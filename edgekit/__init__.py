@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgekit.bindings.kv import KVListResult as KVListResult
     from edgekit.bindings.kv import KVNamespace as KVNamespace
     from edgekit.context import ExecutionContext as ExecutionContext
+    from edgekit.bindings.fetcher import Fetcher as Fetcher
     from edgekit.entrypoints import WorkerEntrypoint as WorkerEntrypoint
     from edgekit.env import Env as Env
     from edgekit.errors import BindingError as BindingError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from edgekit.errors import FetchError as FetchError
     from edgekit.errors import HTTPError as HTTPError
     from edgekit.errors import UnsupportedError as UnsupportedError
+    from edgekit.runtime.middleware import EdgeMiddleware as EdgeMiddleware
     from edgekit.web.headers import Headers as Headers
     from edgekit.web.request import Request as Request
     from edgekit.web.response import Response as Response
@@ -36,11 +38,14 @@ _HOME = {
     "BindingError": "edgekit.errors",
     "BodyUsedError": "edgekit.errors",
     "ConfigError": "edgekit.errors",
+    "EdgeMiddleware": "edgekit.runtime.middleware",
     "EdgekitError": "edgekit.errors",
     "Env": "edgekit.env",
     "ExecutionContext": "edgekit.context",
+    "Fetcher": "edgekit.bindings.fetcher",
     "FetchError": "edgekit.errors",
     "HTTPError": "edgekit.errors",
+    "WebSocketPair": "edgekit.web.websocket",
     "Headers": "edgekit.web.headers",
     "KVListResult": "edgekit.bindings.kv",
     "KVNamespace": "edgekit.bindings.kv",

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from edgekit.asgi import ASGIApp, call_asgi
+from edgekit.asgi import ASGIApp
+from edgekit.asgi_call import call_asgi
 from edgekit.context import ExecutionContext
 from edgekit.env import Env
 from edgekit.errors import ConfigError, HTTPError

@@ -1,8 +1,8 @@
 """Between ASGI's messages and the web's types, both ways. The one file that reads `scope[...]`.
 
 `AsgiRequest` is a Request over a connection: every property is worked out when it is asked for.
-`response_start` says how a Response begins on the wire. `call_asgi` runs any ASGI app as if it
-were a fetch handler. Nothing here knows a server or starts a task.
+`response_start` says how a Response begins on the wire. The other way, a Request into an ASGI app,
+is asgi_call.py. Nothing here knows a server or starts a task.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import unquote
 
 from edgekit import host
-from edgekit.context import ExecutionContext
 from edgekit.errors import HTTPError, WebTypeError
 from edgekit.web.abort import AbortController, AbortSignal
 from edgekit.web.body import Bytes
@@ -127,7 +126,14 @@ class AsgiRequest(Request):
 
     @property
     def cf(self) -> Plain | None:
-        return self.scope.get("edgekit.cf")
+        cf: Plain | None = self._cf
+        if cf is None:
+            scope = self.scope
+            cf = self._cf = Plain(httpProtocol=f"HTTP/{scope.get('http_version', '1.1')}")
+            if encodings := self.headers.get("accept-encoding"):
+                cf["clientAcceptEncoding"] = encodings
+            cf.update(scope.get("edgekit.cf", ()))
+        return cf
 
     @property
     def client(self) -> tuple[str, int] | None:
@@ -343,172 +349,3 @@ def response_start(response: Response) -> Message:
     elif body is None and response.status not in (204, 304) and response.status >= 200:
         raw.append((b"content-length", b"0"))
     return {"type": "http.response.start", "status": response.status, "headers": raw}
-
-
-# Any ASGI app as a handler ------------------------------------------------------------------------
-
-
-async def call_asgi(
-    app: ASGIApp, request: Request, ctx: ExecutionContext, *, root_path: str = ""
-) -> Response:
-    """Run `app` for `request`; its response streams. `root_path` is the prefix it is mounted under.
-
-    What the app raises before its response starts is raised here, later from the body.
-    """
-    exchange = _Exchange(request)
-    scope = _scope(request, root_path)
-    ctx._spawn(exchange.run(app, scope), ctx)
-    try:
-        return await exchange.started
-    except asyncio.CancelledError:
-        exchange.disconnect()
-        raise
-
-
-class _Exchange:
-    """One request and response between a fetch caller and an ASGI app that runs beside it."""
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.head = request.method == "HEAD"
-        self.started: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self.chunks: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(1)
-        self.gone = asyncio.Event()
-        self.ended = False
-        self.incoming: AsyncIterator[bytes] | None = None
-        self.message: Message | None = None
-
-    async def run(self, app: ASGIApp, scope: Scope) -> None:
-        error: Exception | None = None
-        try:
-            await app(scope, self.receive, self.send)
-            if not self.ended and not self.gone.is_set():
-                error = RuntimeError("the ASGI app returned without completing its response")
-        except Exception as raised:
-            error = raised
-        except BaseException:
-            self._fail(WebTypeError("The ASGI app was cancelled."))
-            raise
-        if error is not None:
-            self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        if not self.started.done():
-            self.started.set_exception(error)
-        elif not self.ended and not self.gone.is_set():
-            self.ended = True
-            while not self.chunks.empty():  # the reader sees the failure instead
-                self.chunks.get_nowait()
-            self.chunks.put_nowait(error)
-
-    def disconnect(self) -> None:
-        self.gone.set()
-        while not self.chunks.empty():
-            self.chunks.get_nowait()
-
-    async def receive(self) -> Message:
-        if self.incoming is None:
-            body = self.request.body
-            self.incoming = aiter(body if body is not None else ReadableStream(()))
-            self.exhausted = False
-        if not self.exhausted:
-            try:
-                chunk = await anext(self.incoming)
-                return {"type": "http.request", "body": chunk, "more_body": True}
-            except StopAsyncIteration:
-                self.exhausted = True
-                return {"type": "http.request", "body": b"", "more_body": False}
-            except WebTypeError:
-                self.gone.set()
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(self, message: Message) -> None:
-        if self.gone.is_set():
-            raise OSError("the client has gone")
-        kind = message["type"]
-        if kind == "http.response.start":
-            if self.message is not None:
-                raise RuntimeError("the response has already started")
-            self.message = message
-        elif kind == "http.response.body":
-            if self.message is None:
-                raise RuntimeError("http.response.body came before http.response.start")
-            if self.ended:
-                raise RuntimeError("the response has already ended")
-            await self._body(message.get("body", b""), message.get("more_body", False))
-
-    async def _body(self, chunk: bytes, more: bool) -> None:
-        self.ended = not more
-        if not self.started.done():
-            whole = None if more else bytes(chunk)
-            self.started.set_result(self._response(whole))
-            if not more:
-                self.gone.set()
-                return
-        if chunk:
-            await self.chunks.put(bytes(chunk))
-        if not more:
-            await self.chunks.put(None)
-
-    def _response(self, whole: bytes | None) -> Response:
-        assert self.message is not None
-        response = Response.__new__(Response)
-        Response.__init__(response)
-        response.status = self.message["status"]
-        headers = [(n.lower(), v) for n, v in self.message.get("headers", ())]
-        response._headers = Headers.from_raw(headers)
-        if whole is None:
-            response._body = ReadableStream(self._stream())
-        elif whole and not self.head:
-            response._body = whole
-        return response
-
-    async def _stream(self) -> AsyncIterator[bytes]:
-        try:
-            while True:
-                chunk = await self.chunks.get()
-                if chunk is None:
-                    return
-                if isinstance(chunk, Exception):
-                    raise chunk
-                yield chunk
-        finally:
-            self.disconnect()
-
-
-def _scope(request: Request, root_path: str) -> Scope:
-    """The scope for a mounted app: the connection's own where there is one."""
-    if isinstance(request, AsgiRequest):
-        scope: Scope = dict(request.scope)
-        scope["root_path"] = scope.get("root_path", "") + root_path
-        scope["asgi"] = {**scope.get("asgi", {}), "spec_version": "2.4"}
-        return scope
-    url = host.parse_url(request.url)
-    assert url is not None
-    default = 443 if url.protocol == "https:" else 80
-    headers = [pair for pair in request.headers.raw if pair[0] != b"host"]
-    headers.insert(0, (b"host", url.host.encode("latin-1")))
-    body = request._body
-    if not any(name in (b"content-length", b"transfer-encoding") for name, _ in headers):
-        if body.__class__ is bytes:
-            headers.append((b"content-length", b"%d" % len(body)))  # type: ignore[arg-type]
-        elif body is not None:
-            headers.append((b"transfer-encoding", b"chunked"))
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
-        "http_version": "1.1",
-        "method": request.method,
-        "scheme": url.protocol[:-1],
-        "path": unquote(url.pathname),
-        "raw_path": url.pathname.encode("latin-1"),
-        "query_string": url.search[1:].encode("latin-1"),
-        "root_path": root_path,
-        "headers": headers,
-        "client": ("127.0.0.1", 0),
-        "server": (url.hostname, int(url.port or default)),
-    }
-    if request.cf is not None:
-        scope["edgekit.cf"] = request.cf
-    return scope

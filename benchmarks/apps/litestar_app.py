@@ -107,4 +107,10 @@ def build(case: str) -> Litestar:
         else [HANDLERS[case]]
     )
     five = [AddHeader(f"x-m{i}") for i in range(1, 6)] if case == "five" else []
-    return Litestar(handlers, middleware=five, openapi_config=None, logging_config=None)
+    return Litestar(
+        handlers,
+        middleware=five,
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,
+    )

@@ -1,13 +1,13 @@
 """Errors as users of the command see them: the place in their code, and what is wrong there.
 
-Frames of edgekit, the server and the import system are left out, unless the error came from inside
-and says nothing that edgekit meant to say: then the frames below the user's are what a bug report
-needs.
+Frames of edgekit, the server and the import system are left out. Where an error came from inside
+and is none that edgekit raises on purpose, the frames below the user's stay: a report needs them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import concurrent
 import importlib
 import multiprocessing
 import os
@@ -20,18 +20,20 @@ from edgekit.errors import EdgekitError
 
 
 def explain(error: BaseException) -> str:
-    """Why the user's code could not be imported: `file:line: what`, and the lines around it."""
+    """Why the user's code could not start: `file:line: what`, then the lines that led there."""
     trace = TracebackException.from_exception(error)
     summary = list(trace.format_exception_only())
     if isinstance(error, SyntaxError) and error.filename:
-        source = "".join(summary[1:-1]).rstrip()
+        source = "".join(summary[1:-1])
         return f"{shown(error.filename)}:{error.lineno}: {summary[-1].strip()}\n{source}".rstrip()
-    what = str(error) if isinstance(error, EdgekitError) else summary[0].strip()
-    if isinstance(error, ModuleNotFoundError):
-        what += f" (looked for in {sys.prefix} too)"
+    what = "".join(summary).strip()
+    if isinstance(error, EdgekitError):
+        what = str(error)
+    elif isinstance(error, ModuleNotFoundError):
+        what += f" (also looked for in {sys.prefix})"
     elif isinstance(error, SystemExit):
-        what = f"the module ended the process: SystemExit: {error.code}"
-    trim(trace, error)
+        what = f"the import ended the process: SystemExit: {error.code}"
+    trim(trace)
     place = next((frame for frame in reversed(trace.stack) if not _inner(frame)), None)
     if place is None:
         return what if isinstance(error, EdgekitError) else "".join(trace.format()).rstrip()
@@ -39,23 +41,26 @@ def explain(error: BaseException) -> str:
     if isinstance(error, EdgekitError | ModuleNotFoundError):
         return head
     chained = trace.__cause__ or (trace.__context__ and not trace.__suppress_context__)
-    return "\n".join([head, "".join(trace.format() if chained else trace.stack.format()).rstrip()])
+    lines = trace.format() if chained else trace.stack.format()
+    return f"{head}\n{''.join(lines)}".rstrip()
 
 
-def trim(trace: TracebackException, error: BaseException | None) -> None:
-    """Drop the frames that are not the user's, of the whole chain, where any of the user's are left."""
-    stack = trace.stack
-    users = [index for index, frame in enumerate(stack) if not _inner(frame)]
+def trim(trace: TracebackException) -> None:
+    """Leave the user's frames of the whole chain; a stack without any stays as it is."""
+    users = [index for index, frame in enumerate(trace.stack) if not _inner(frame)]
     if users:
-        end = len(stack) if not isinstance(error, EdgekitError) else users[-1] + 1
-        # Above and between the user's frames is how they were called; below is what they called.
-        stack[:] = [f for i, f in enumerate(stack[:end]) if i > users[-1] or not _inner(f)]
-        if _importing(stack):
-            del stack[users_end(stack) :]
-    if trace.__cause__ is not None:
-        trim(trace.__cause__, error and error.__cause__)
-    if trace.__context__ is not None:
-        trim(trace.__context__, error and error.__context__)
+        # Above and between the user's frames stands how they were called, below them what they
+        # called: that matters unless the error is one of edgekit's own.
+        meant = issubclass(trace.exc_type or Exception, EdgekitError)
+        trace.stack[:] = [
+            frame
+            for index, frame in enumerate(trace.stack)
+            if not _inner(frame)
+            or (index > users[-1] and not meant and not frame.filename.startswith("<frozen "))
+        ]
+    for other in (trace.__cause__, trace.__context__, *(trace.exceptions or ())):
+        if other is not None:
+            trim(other)
 
 
 def shown(file: str | Path) -> str:
@@ -65,3 +70,17 @@ def shown(file: str | Path) -> str:
     except ValueError:  # another drive
         return str(file)
     return str(file) if short.startswith("..") else short
+
+
+def _folders() -> tuple[str, ...]:
+    specs = [find_spec(name) for name in ("edgekit", "uvicorn", "starlette")]
+    found = [spec.origin for spec in specs if spec is not None]
+    found += [m.__file__ for m in (asyncio, concurrent, importlib, multiprocessing)]
+    return tuple(os.path.dirname(file) + os.sep for file in found if file)
+
+
+_FOLDERS = _folders()
+
+
+def _inner(frame: FrameSummary) -> bool:
+    return frame.filename.startswith((*_FOLDERS, "<frozen "))

@@ -106,7 +106,12 @@ def _configured(folder: Path) -> tuple[Path, Path | None]:
     """The wrangler file of a target in `folder` (or `folder` itself), and the file it calls main."""
     from edgekit import config as configuration
 
-    config = configuration.load(start=folder)
+    # Whoever serves loads it again, and logs what there is to warn of.
+    configuration.logger.disabled = True
+    try:
+        config = configuration.load(start=folder)
+    finally:
+        configuration.logger.disabled = False
     return config.path or config.root, config.main
 
 

@@ -13,14 +13,16 @@ import sys
 from typing import Any
 
 from edgekit.asgi import MAX_BODY, ASGIApp, AsgiRequest, Receive, Scope, Send, response_start
+from edgekit.bindings.fetcher import Fetcher
 from edgekit.context import ExecutionContext
 from edgekit.errors import BodyUsedError, ConfigError, HTTPError
-from edgekit.runtime import pages
+from edgekit.runtime import pages, sockets
 from edgekit.runtime.forwarded import Trusted
 from edgekit.runtime.isolate import Isolate
 from edgekit.web.body import TEXT
 from edgekit.web.response import Response, convert
 from edgekit.web.streams import ReadableStream
+from edgekit.web.websocket import WebSocket
 from edgekit.worker import Worker, error_response
 
 if sys.version_info >= (3, 12):
@@ -41,18 +43,27 @@ MAX_HEADERS = 128 * 1024  # bytes of all names and values; 431 above
 class Host:
     """A Worker as an ASGI app.
 
-    `raise_errors` lets what a handler raises through, for tests.
+    `origin` is the app behind an EdgeMiddleware. `raise_errors` lets what a handler raises through,
+    for tests.
     """
 
     def __init__(
-        self, worker: Worker, *, isolate: Isolate | None = None, raise_errors: bool = False
+        self,
+        worker: Worker,
+        *,
+        isolate: Isolate | None = None,
+        origin: Fetcher | None = None,
+        raise_errors: bool = False,
     ) -> None:
         self.worker = worker
         self.isolate = isolate or Isolate(worker)
+        self.origin = origin
         self.raise_errors = raise_errors
         self._running: dict[AsgiRequest, asyncio.Task[Any]] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._serve: ASGIApp | None = None
+        self._sockets: set[WebSocket] = set()
+        self._trusted: Trusted | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         serve = self._serve
@@ -66,7 +77,7 @@ class Host:
     def _compile(self) -> ASGIApp:
         """What answers a request, with all that does not change bound: this is the hot path."""
         config = self.isolate.config
-        trusted = Trusted(config.trusted_proxies) if config.trusted_proxies else None
+        trusted = self._trusted = Trusted(config.trusted_proxies) if config.trusted_proxies else None
         max_body = None if config.max_body_bytes == MAX_BODY else config.max_body_bytes
         worker, env, running = self.worker, self.isolate.env, self._running
         spawn, dispatch = self.isolate.background.spawn, self.worker.dispatch
@@ -104,7 +115,7 @@ class Host:
                 except HTTPError as error:
                     response = error_response(error)
                 except Exception as error:
-                    response = self._failed(request, ctx, error)
+                    response = await self._rescue(request, ctx, error)
                 if started:
                     await send({"type": "http.response.start", "status": 200, "headers": headers})
                     await send({"type": "http.response.body", "body": body})
@@ -150,6 +161,9 @@ class Host:
     async def stop(self) -> None:
         """Stop the isolate."""
         self._serve = None
+        for socket in list(self._sockets):
+            socket._peer.accept()
+            socket._peer.close(1001, "")
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.wait([self._sweeper])
@@ -158,10 +172,36 @@ class Host:
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1000, "reason": ""})
+            await self._websocket(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
         else:
             raise RuntimeError(f"unknown ASGI scope type {scope['type']!r}")
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A handshake is a GET with `upgrade: websocket`; its answer is 101 with a socket, or a refusal."""
+        await receive()  # websocket.connect
+        if self._trusted is not None:
+            scope = self._trusted.apply(scope)
+        scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "ws"), "http")
+        headers = list(scope["headers"])
+        if not any(name == b"upgrade" for name, _ in headers):  # HTTP/2 has none
+            headers.append((b"upgrade", b"websocket"))
+        scope = {**scope, "method": "GET", "scheme": scheme, "headers": headers}
+        request = AsgiRequest(scope, receive)
+        request._body = None
+        ctx = ExecutionContext(self.isolate.background.spawn)
+        try:
+            value = await self.worker.dispatch(request, self.isolate.env, ctx)
+            response = convert(value, self.worker.handler_of(request))
+        except HTTPError as error:
+            response = error_response(error)
+        except Exception as error:
+            response = await self._rescue(request, ctx, error)
+        if response.web_socket is None:
+            await sockets.refuse(response, scope, send)
+        else:
+            await sockets.pump(response, receive, send, self._sockets)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -181,6 +221,18 @@ class Host:
             await send({"type": "lifespan.shutdown.failed", "message": str(error)})
             return
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _rescue(
+        self, request: AsgiRequest, ctx: ExecutionContext, error: Exception
+    ) -> Response:
+        """The origin's answer after `pass_through_on_exception`, else the error's."""
+        if ctx.passes_through and self.origin is not None and not request.body_used:
+            self._log(request, ctx, error)
+            try:
+                return await self.origin.fetch(request)
+            except Exception as second:
+                error = second
+        return self._failed(request, ctx, error)
 
     def _failed(self, request: AsgiRequest, ctx: ExecutionContext, error: Exception) -> Response:
         """The answer to an uncaught error: in development the traceback, else an id from the log."""

@@ -28,7 +28,7 @@ SWEEP_SECONDS = 60.0  # between two sweeps of expired records
 class Isolate:
     """A Worker with its env. `start` before the first event, `stop` after the last.
 
-    `store` and `overrides` (values of env) are for tests; otherwise the configuration says.
+    `overrides` are values of env that the configuration does not give. `store` is for tests.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Isolate:
         *,
         store: Store | None = None,
         overrides: Mapping[str, Any] | None = None,
+        config: str | None = None,
     ) -> None:
         self.worker = worker
         self.background = Background()
@@ -45,7 +46,8 @@ class Isolate:
         self.env: Env
         self.store: Store
         self._given_store = store
-        self._overrides = overrides
+        self.overrides = overrides
+        self._config_path = config or worker.config
         self._lifespans: list[Lifespan] = []
         self._sweeper: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
@@ -55,12 +57,12 @@ class Isolate:
         async with self._starting:
             if self.started:
                 return
-            self.config = configuration.load(self.worker.config)
+            self.config = configuration.load(self._config_path)
             self.store = self._given_store or open_store(
                 self.config.store, durable=not self.config.development
             )
             try:
-                self.env = build_env(self.worker, self.config, self.store, self._overrides)
+                self.env = build_env(self.worker, self.config, self.store, self.overrides)
                 for app in self.worker.mounted():
                     lifespan = Lifespan(app)
                     await lifespan.start()

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from edgekit import host
-from edgekit.asgi import call_asgi
+from edgekit.asgi_call import call_asgi
 from edgekit.context import Background, ExecutionContext
 from edgekit.engines.open import open_store
 from edgekit.env import Env

@@ -22,6 +22,14 @@ TEXT = b"text/plain;charset=UTF-8"
 Bytes = bytes  # in a class with a method `bytes`, annotations need another name for the type
 
 
+def encode_text(text: str) -> bytes:
+    """UTF-8, in which a lone surrogate becomes U+FFFD, as wherever the standards encode."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
 def extract_body(body: Any) -> tuple[bytes | ReadableStream | None, bytes | None]:
     """A body as it is held, and the content type that it brings along, if any.
 
@@ -30,13 +38,13 @@ def extract_body(body: Any) -> tuple[bytes | ReadableStream | None, bytes | None
     """
     kind = body.__class__
     if kind is str:
-        return body.encode("utf-8", "replace"), TEXT
+        return encode_text(body), TEXT
     if kind is bytes or body is None or kind is ReadableStream:
         return body, None
     if isinstance(body, bytearray | memoryview | bytes):
         return bytes(body), None
     if isinstance(body, str):
-        return body.encode("utf-8", "replace"), TEXT
+        return encode_text(body), TEXT
     # Looked up by name, so that whoever sends no form does not load the forms.
     encode = getattr(body, "_as_body", None)
     if encode is not None:

@@ -43,15 +43,18 @@ class Request(Body):
 
     `Request(url, method=, headers=, body=, redirect=, cf=, signal=)`, or the same options in one
     dict, as on Workers. `url` is absolute (str or URL), or another Request, whose body passes to the
-    new one. Errors: WebTypeError for a bad URL, method or header, and for a body with GET or HEAD.
+    new one; a Request in place of the dict lends all but its URL. Errors: WebTypeError for a bad URL,
+    method or header, and for a body with GET or HEAD.
     """
 
     __slots__ = (
         "_cf",
+        "_client",
         "_cookies",
         "_headers",
         "_params",
         "_query",
+        "_root",
         "_route",
         "_signal",
         "_url",
@@ -59,7 +62,10 @@ class Request(Body):
         "redirect",
     )
 
-    _defaults = dict.fromkeys(("_cf", "_cookies", "_params", "_query", "_route", "_signal"))
+    _defaults = {
+        **dict.fromkeys(("_cf", "_client", "_cookies", "_params", "_query", "_route", "_signal")),
+        "_root": "",  # the decoded path that the app is mounted under
+    }
 
     method: str
     redirect: str
@@ -67,7 +73,7 @@ class Request(Body):
     def __init__(
         self,
         input: str | URL | Request,
-        init: Mapping[str, Any] | None = None,
+        init: Mapping[str, Any] | Request | None = None,
         *,
         method: str | None = None,
         headers: HeadersInit | None = None,
@@ -77,6 +83,11 @@ class Request(Body):
         signal: AbortSignal | None = None,
         **others: Any,
     ) -> None:
+        source = input if isinstance(input, Request) else None
+        origin = source  # what this request goes on with
+        if isinstance(init, Request):
+            origin = origin or init
+            init = {name: getattr(init, name) for name in _TAKEN}
         if init is not None:
             method = method or init.get("method")
             headers = headers if headers is not None else init.get("headers")
@@ -86,7 +97,6 @@ class Request(Body):
             signal = signal if signal is not None else init.get("signal")
         if others and (unknown := set(others) - _IGNORED):
             raise TypeError(f"Request() has no option {', '.join(sorted(unknown))}")
-        source = input if isinstance(input, Request) else None
         if source is not None:
             self._url = source.url
         else:
@@ -105,19 +115,26 @@ class Request(Body):
             self._headers = Headers(headers)
         else:
             self._headers = Headers(source.headers) if source is not None else Headers()
-        if body is None and source is not None:
-            self._body: Any = source._take()
+        inherited = body is None and source is not None
+        if self.method in ("GET", "HEAD"):
+            # Over the wire a GET may have a body, and must not become an error by being passed on.
+            before = origin.method if origin is not None else None
+            if before != self.method and (source.body if inherited else body) is not None:  # type: ignore[union-attr]
+                raise WebTypeError("Request with a GET or HEAD method cannot have a body.")
+        if inherited:
+            self._body: Any = source._take()  # type: ignore[union-attr]
             content_type = None
         else:
             self._body, content_type = extract_body(body)
-        if self._body is not None and self.method in ("GET", "HEAD"):
-            raise WebTypeError("Request with a GET or HEAD method cannot have a body.")
         if content_type is not None and not self._headers.has("content-type"):
             self._headers._raw.append((b"content-type", content_type))
         self._used = False
         self._cf: Plain | None = Plain(cf) if cf is not None else source.cf if source else None
-        self._signal = signal if signal is not None else source._signal if source else None
+        self._signal = signal if signal is not None else source.signal if source else None
         self._params: dict[str, Any] | None = source.params if source else None
+        if origin is not None:
+            self._client: tuple[str, int] | None = origin.client
+            self._root: str = origin._root
 
     @property
     def url(self) -> str:
@@ -132,7 +149,7 @@ class Request(Body):
     @property
     def path(self) -> str:
         """The URL's path, percent-decoded, without the prefix the app is mounted under."""
-        return unquote(self._split()[0])
+        return self.target()[0]
 
     @property
     def query(self) -> URLSearchParams:
@@ -169,7 +186,7 @@ class Request(Body):
     @property
     def client(self) -> tuple[str, int] | None:
         """Address and port of the peer, or None when there is no connection."""
-        return None
+        return self._client
 
     @property
     def signal(self) -> AbortSignal:
@@ -198,8 +215,10 @@ class Request(Body):
         twin._body = body
         twin._used = False
         twin._cf = self.cf
-        twin._signal = self._signal
+        twin._signal = self.signal
         twin._params = self.params
+        twin._client = self.client
+        twin._root = self._root
         return twin
 
     @property
@@ -209,7 +228,7 @@ class Request(Body):
 
     def target(self) -> tuple[str, str | None]:
         """The path to route by: decoded, and percent-encoded where that is not the same."""
-        raw = self._split()[0]
+        raw = below(self._root, self._split()[0])
         return unquote(raw), raw if "%" in raw else None
 
     def _split(self) -> tuple[str, str]:
@@ -227,6 +246,17 @@ class Request(Body):
         return f"Request(method={self.method!r}, url={self.url!r})"
 
 
+def below(root: str, raw: str) -> str:
+    """The percent-encoded path `raw` without the decoded prefix `root`, where it has that."""
+    path = unquote(raw) if root else ""
+    if not path.startswith(root) or path[len(root) : len(root) + 1] not in ("", "/") or not root:
+        return raw
+    # A root has no encoded slash: drop as many segments as it has.
+    return "/" + "/".join(raw.split("/")[root.count("/") + 1 :])
+
+
+# What a Request that stands in the place of the options gives.
+_TAKEN = ("method", "headers", "body", "redirect", "cf", "signal")
 # Options of the standard that mean nothing on a server; accepted, as Workers do.
 _IGNORED = frozenset(
     "cache credentials integrity keepalive mode referrer referrerPolicy referrer_policy duplex window".split()

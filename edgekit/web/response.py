@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, overload
+from urllib.parse import quote
 
 from edgekit import host
 from edgekit.errors import WebRangeError, WebTypeError
-from edgekit.web.body import Body, Bytes, extract_body
+from edgekit.web.body import Body, Bytes, encode_text, extract_body
 from edgekit.web.headers import Headers, encode_value
 from edgekit.web.request import HeadersInit
 from edgekit.web.streams import ReadableStream
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 NULL_BODY = frozenset({101, 204, 205, 304})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 JSON = b"application/json"
+
+# What a Response that stands in the place of the options gives.
+_TAKEN = ("status", "_status_text", "headers", "web_socket", "cf")
+_VISIBLE = bytes(range(0x21, 0x7F))  # what a header may show of a URL as it is
 
 
 class _Build(Protocol):
@@ -91,7 +96,7 @@ class Response(Body):
     def __init__(
         self,
         body: Any = None,
-        init: Mapping[str, Any] | int | None = None,
+        init: Mapping[str, Any] | Response | int | None = None,
         *,
         status: int = 200,
         status_text: str = "",
@@ -103,6 +108,8 @@ class Response(Body):
         if init is not None or others:
             if isinstance(init, int):
                 status = init
+            elif isinstance(init, Response):
+                others = {**{name: getattr(init, name) for name in _TAKEN}, **others}
             elif init is not None:
                 others = {**init, **others}
             status = others.pop("status", status)
@@ -119,7 +126,7 @@ class Response(Body):
                 f"Responses may only be constructed with status codes in the range 200 to 599, inclusive; got {status}."
             )
         if body.__class__ is str:
-            self._body = body.encode("utf-8", "replace")
+            self._body = encode_text(body)
             self._content_type: Bytes | None = b"text/plain;charset=UTF-8"
         else:
             self._body, self._content_type = extract_body(body)
@@ -179,11 +186,9 @@ class Response(Body):
         if absolute is not None:
             text = absolute.href
         else:
-            relative = host.parse_url(text, "http://h/")
-            if relative is None or not text:
+            text = quote(text.strip(), _VISIBLE, errors="replace")
+            if not text or host.parse_url(text, "http://h/") is None:
                 raise WebTypeError(f"Unable to parse URL: {text!r:.200}")
-            if not text.startswith("//"):
-                text = text if text.isascii() else relative.href.removeprefix("http://h")
         self = cls(None, status=status)
         self._headers = Headers.from_raw([(b"location", encode_value(text, "location"))])
         return self
@@ -271,7 +276,10 @@ def convert(value: Any, handler: Any) -> Response:
         return response
     if isinstance(value, ReadableStream) or hasattr(value, "__aiter__") or hasattr(value, "__next__"):
         raise TypeError(f"{describe(handler)} returned a stream; return Response(stream)")
-    return Response.json(value)
+    try:
+        return Response.json(value)
+    except TypeError as error:
+        raise TypeError(f"{describe(handler)} returned what is not JSON: {error}") from error
 
 
 def describe(handler: Any) -> str:

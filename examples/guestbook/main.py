@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 import unicodedata
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -48,7 +49,9 @@ app = App(AppEnv)
 
 
 @app.middleware
-async def own_forms_only(request: Request, env: AppEnv, next: Any) -> Response:
+async def own_forms_only(
+    request: Request, env: AppEnv, next: Callable[[Request], Awaitable[Response]]
+) -> Response:
     """Refuse what another site's page makes a visitor's browser send (CSRF)."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         site = request.headers.get("sec-fetch-site")
@@ -64,7 +67,7 @@ async def own_forms_only(request: Request, env: AppEnv, next: Any) -> Response:
 
 @app.get("/")
 async def index(request: Request, env: AppEnv) -> Response:
-    return await page(env, Draft(), cursor=request.query.get("cursor"))
+    return await page(env, Draft("", "", {}), cursor=request.query.get("cursor"))
 
 
 @app.post("/")
@@ -141,7 +144,7 @@ def clean(new: NewEntry) -> NewEntry:
 
 def problems(new: NewEntry) -> dict[str, str]:
     """What a visitor should change, by field."""
-    found = {}
+    found: dict[str, str] = {}
     if not new.name:
         found["name"] = "Please tell us your name."
     elif len(new.name) > MAX_NAME:

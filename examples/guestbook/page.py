@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from zlib import crc32
@@ -86,9 +86,9 @@ footer { margin-top: 3.5rem; color: var(--soft); font-size: .875rem; }
 class Draft:
     """What stands in the form: empty, or what a visitor sent and should change."""
 
-    name: str = ""
-    message: str = ""
-    problems: dict[str, str] = field(default_factory=dict)
+    name: str
+    message: str
+    problems: dict[str, str]  # by field
 
 
 def render(

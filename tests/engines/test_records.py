@@ -62,7 +62,9 @@ async def test_spaces_are_apart(records: Records) -> None:
     assert await records.get("b", b"k", now=NOW) == Record([b"2"], b"", None)
 
 
-@pytest.mark.parametrize("key", [b"", b"\x00", b"\xff\xff", b"a\x00b", "ключ".encode(), b"k" * 2048])
+@pytest.mark.parametrize(
+    "key", [b"", b"\x00", b"\xff\xff", b"a\x00b", "ключ".encode(), b"k" * 2048]
+)
 async def test_any_bytes_are_a_key(records: Records, key: bytes) -> None:
     await put(records, key)
     assert await records.get("s", key, now=NOW) is not None
@@ -85,7 +87,14 @@ async def test_a_value_comes_back_in_chunks(records: Records, size: int) -> None
 
 @pytest.mark.parametrize(
     "pieces",
-    [[], [b""], [b"a", b"", b"b"], [b"x" * CHUNK, b"y"], [b"x" * 1000] * 200, (b"z" * 300_000, b"!")],
+    [
+        [],
+        [b""],
+        [b"a", b"", b"b"],
+        [b"x" * CHUNK, b"y"],
+        [b"x" * 1000] * 200,
+        (b"z" * 300_000, b"!"),
+    ],
 )
 async def test_a_value_may_be_given_in_pieces(records: Records, pieces: list[bytes]) -> None:
     await records.apply([Put("s", b"k", pieces)], now=NOW)
@@ -114,7 +123,19 @@ async def test_get_many_of_nothing_is_nothing(records: Records) -> None:
 
 
 async def test_list_is_in_order_of_bytes(records: Records) -> None:
-    keys = [b"", b"\x00", b"a", b"a\x00", b"a\xff", b"aa", b"b", b"\x7f", b"\x80", b"\xff", b"\xff\xff"]
+    keys = [
+        b"",
+        b"\x00",
+        b"a",
+        b"a\x00",
+        b"a\xff",
+        b"aa",
+        b"b",
+        b"\x7f",
+        b"\x80",
+        b"\xff",
+        b"\xff\xff",
+    ]
     await put(records, *reversed(keys))
     assert await keys_of(records) == sorted(keys)
 
@@ -228,9 +249,7 @@ async def test_writes_of_many_callers_all_arrive(records: Records) -> None:
 
 
 async def test_writes_are_made_in_the_order_of_the_calls(records: Records) -> None:
-    await asyncio.gather(
-        *(records.apply([Put("s", b"k", b"%d" % n)], now=NOW) for n in range(300))
-    )
+    await asyncio.gather(*(records.apply([Put("s", b"k", b"%d" % n)], now=NOW) for n in range(300)))
     assert await records.get("s", b"k", now=NOW) == Record([b"299"], b"", None)
 
 
@@ -347,7 +366,9 @@ async def test_after_close_every_call_is_a_storage_error(records: Records) -> No
 
 # Both engines against a dict
 
-KEYS = st.sampled_from([b"", b"a", b"ab", b"a\x00", b"a\xff", b"b", b"\xff", b"\xff\xff", b"\xff\xffa"])
+KEYS = st.sampled_from(
+    [b"", b"a", b"ab", b"a\x00", b"a\xff", b"b", b"\xff", b"\xff\xff", b"\xff\xffa"]
+)
 SPACES = st.sampled_from(["s", "t"])
 VALUES = st.builds(
     lambda byte, size: bytes([byte]) * size,

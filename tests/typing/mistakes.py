@@ -40,7 +40,7 @@ async def kv(env: AppEnv) -> None:
     await env.VISITS.get("k", "xml")  # type: ignore[call-overload]
     await env.VISITS.get_or_none("k")  # type: ignore[attr-defined]
     await env.VISITS.put("k")  # type: ignore[call-arg]
-    await env.VISITS.put("k", {"a": 1})  # type: ignore[arg-type]
+    await env.VISITS.put("k", 5)  # type: ignore[arg-type]
     await env.VISITS.put("k", "v", ttl=60)  # type: ignore[call-arg]
     print(value, data)
 

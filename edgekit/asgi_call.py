@@ -1,0 +1,290 @@
+"""Any ASGI app as if it were a fetch handler: Request in, Response out, both streaming.
+
+The app runs beside its caller, in a task that the context's `spawn` starts. A web socket is a pair:
+the app is pumped to one end, the Response carries the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import unquote
+
+from edgekit import host
+from edgekit.asgi import ASGIApp, AsgiRequest, Message, Scope
+from edgekit.context import ExecutionContext
+from edgekit.errors import EdgekitError, WebTypeError
+from edgekit.web.headers import Headers
+from edgekit.web.request import Request
+from edgekit.web.response import Response
+from edgekit.web.streams import ReadableStream
+from edgekit.web.websocket import CloseEvent, WebSocketPair
+
+
+async def call_asgi(
+    app: ASGIApp, request: Request, ctx: ExecutionContext, *, root_path: str = ""
+) -> Response:
+    """Run `app` for `request`; its response streams. `root_path` is the prefix it is mounted under.
+
+    What the app raises before its response starts is raised here, later from the body.
+    """
+    upgrade = request.method == "GET" and (request.headers.get("upgrade") or "").lower() == "websocket"
+    exchange: _Exchange = _SocketExchange(request) if upgrade else _HTTPExchange(request)
+    scope = _scope(request, root_path, upgrade)
+    ctx._spawn(exchange.run(app, scope), ctx)
+    try:
+        return await exchange.started
+    except asyncio.CancelledError:
+        exchange.disconnect()
+        raise
+
+
+class _Exchange:
+    """One run of an ASGI app: `started` becomes its Response, or what it raised before."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.started: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self.gone = asyncio.Event()  # nobody reads any longer, or all has been read
+        self.ended = False  # the app has sent its last message
+        self.head: Message | None = None  # http.response.start, until the body comes
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        """Run to the end; errors go to whoever reads the response."""
+        error: Exception | None = None
+        try:
+            await app(scope, self.receive, self.send)
+            if not self.ended and not self.gone.is_set():
+                error = RuntimeError("the ASGI app returned without completing its response")
+        except Exception as raised:
+            error = raised
+        except BaseException:
+            self.fail(WebTypeError("The ASGI app was cancelled."))
+            raise
+        if error is not None:
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        if not self.started.done():
+            self.started.set_exception(error)
+        elif not self.ended and not self.gone.is_set():
+            self.ended = True
+            self.fail_late(error)
+
+    def fail_late(self, error: Exception) -> None:
+        """The response has begun."""
+        raise NotImplementedError
+
+    def disconnect(self) -> None:
+        self.gone.set()
+
+    async def receive(self) -> Message:
+        raise NotImplementedError
+
+    async def send(self, message: Message) -> None:
+        raise NotImplementedError
+
+    def respond(self, body: bytes | ReadableStream | None) -> None:
+        """Give the caller its Response."""
+        assert self.head is not None
+        response = Response()
+        response.status = self.head["status"]
+        headers = [(name.lower(), value) for name, value in self.head.get("headers", ())]
+        response._headers = Headers.from_raw(headers)
+        response._body = body
+        if not self.started.done():
+            self.started.set_result(response)
+
+
+class _HTTPExchange(_Exchange):
+    def __init__(self, request: Request) -> None:
+        super().__init__(request)
+        self.chunks: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(1)
+        self.incoming: AsyncIterator[bytes] | None = None
+        self.exhausted = False
+
+    def fail_late(self, error: Exception) -> None:
+        while not self.chunks.empty():  # the reader sees the failure instead
+            self.chunks.get_nowait()
+        self.chunks.put_nowait(error)
+
+    def disconnect(self) -> None:
+        super().disconnect()
+        while not self.chunks.empty():  # lets go whoever waits to put one
+            self.chunks.get_nowait()
+
+    async def receive(self) -> Message:
+        if self.incoming is None:
+            body = self.request.body
+            self.incoming = aiter(body if body is not None else ReadableStream(()))
+        if not self.exhausted:
+            try:
+                chunk = await anext(self.incoming)
+                return {"type": "http.request", "body": chunk, "more_body": True}
+            except StopAsyncIteration:
+                self.exhausted = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            except WebTypeError:  # the client has gone
+                self.exhausted = True
+                self.gone.set()
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if self.ended:
+            raise RuntimeError("the ASGI app sent a message after the end of its response")
+        if self.gone.is_set():
+            raise OSError("the client has gone")
+        kind = message["type"]
+        if kind == "http.response.start":
+            if self.head is not None:
+                raise RuntimeError("the response has already started")
+            self.head = message
+        elif kind == "http.response.body":
+            if self.head is None:
+                raise RuntimeError("http.response.body came before http.response.start")
+            await self._body(bytes(message.get("body", b"")), message.get("more_body", False))
+
+    async def _body(self, chunk: bytes, more: bool) -> None:
+        self.ended = not more
+        if not self.started.done():
+            if not more:
+                self.gone.set()
+                self.respond(chunk if chunk and self.request.method != "HEAD" else None)
+                return
+            self.respond(ReadableStream(self._stream()))
+        if chunk:
+            await self.chunks.put(chunk)
+        if not more:
+            await self.chunks.put(None)
+
+    async def _stream(self) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                chunk = await self.chunks.get()
+                if chunk is None:
+                    return
+                if isinstance(chunk, Exception):
+                    raise chunk
+                yield chunk
+        finally:
+            self.disconnect()
+
+
+class _SocketExchange(_Exchange):
+    """A web socket: what the app sends goes into one end of a pair, the caller has the other."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request)
+        self.outer, self.end = WebSocketPair()
+        self.connected = False
+        self.refusal: list[bytes] = []
+
+    def fail_late(self, error: Exception) -> None:
+        self.end.disconnect(error)
+
+    def disconnect(self) -> None:
+        super().disconnect()
+        self.end.disconnect()
+
+    async def receive(self) -> Message:
+        if not self.connected:
+            self.connected = True
+            self.end.couple()
+            return {"type": "websocket.connect"}
+        item = await self.end.receive()
+        if isinstance(item, CloseEvent):
+            self.gone.set()
+            self.end.close(*_close_args(item))
+            return {"type": "websocket.disconnect", "code": item.code, "reason": item.reason}
+        if isinstance(item, str):
+            return {"type": "websocket.receive", "text": item}
+        return {"type": "websocket.receive", "bytes": item}
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "websocket.accept":
+            headers = list(message.get("headers", ()))
+            if subprotocol := message.get("subprotocol"):
+                headers.append((b"sec-websocket-protocol", subprotocol.encode("latin-1")))
+            self.head = {"status": 101, "headers": headers}
+            response = Response(status=101, web_socket=self.outer)
+            response._headers = Headers.from_raw([(n.lower(), v) for n, v in headers])
+            if not self.started.done():
+                self.started.set_result(response)
+        elif kind == "websocket.send":
+            if self.gone.is_set():
+                raise OSError("the client has gone")
+            text = message.get("text")
+            self.end.send(message["bytes"] if text is None else text)
+            await self.end.drain()
+        elif kind == "websocket.close":
+            self.ended = True
+            if self.started.done():
+                self.end.close(message.get("code", 1000), message.get("reason") or "")
+            else:
+                self.head = {"status": 403}
+                self.respond(None)
+        elif kind == "websocket.http.response.start":
+            self.head = message
+        elif kind == "websocket.http.response.body":
+            self.refusal.append(bytes(message.get("body", b"")))
+            if not message.get("more_body", False):
+                self.ended = True
+                self.respond(b"".join(self.refusal))
+
+
+def _close_args(event: CloseEvent) -> tuple[()] | tuple[int, str]:
+    """A close as it can be sent on: 1005 and 1006 are not codes that anybody may send."""
+    return () if event.code in (1005, 1006) else (event.code, event.reason)
+
+
+def _scope(request: Request, root_path: str, upgrade: bool) -> Scope:
+    """The scope for the app: the connection's own where there is one."""
+    if isinstance(request, AsgiRequest):
+        scope: Scope = dict(request.scope)
+        scope["root_path"] = scope.get("root_path", "") + root_path
+    else:
+        scope = _made(request, root_path)
+    scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}
+    scope["extensions"] = {}
+    if upgrade:
+        scope["type"] = "websocket"
+        scope["scheme"] = {"http": "ws", "https": "wss"}.get(scope["scheme"], scope["scheme"])
+        scope.pop("method", None)
+        scope["extensions"] = {"websocket.http.response": {}}
+        offered = request.headers.get("sec-websocket-protocol") or ""
+        scope["subprotocols"] = [p for p in (part.strip() for part in offered.split(",")) if p]
+    return scope
+
+
+def _made(request: Request, root_path: str) -> Scope:
+    """A scope for a request that came over no connection."""
+    url = host.parse_url(request.url)
+    if url is None:
+        raise EdgekitError(f"a Request without a URL: {request.url!r:.200}")
+    headers = [pair for pair in request.headers.raw if pair[0] != b"host"]
+    given = request.headers.get("host")
+    headers.insert(0, (b"host", (given or url.host).encode("latin-1")))
+    body = request._body
+    if not any(name in (b"content-length", b"transfer-encoding") for name, _ in headers):
+        if body.__class__ is bytes:
+            headers.append((b"content-length", b"%d" % len(body)))  # type: ignore[arg-type]
+        elif body is not None:
+            headers.append((b"transfer-encoding", b"chunked"))
+    scope: dict[str, Any] = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": url.protocol[:-1],
+        "path": unquote(url.pathname),
+        "raw_path": url.pathname.encode("latin-1"),
+        "query_string": url.search[1:].encode("latin-1"),
+        "root_path": root_path,
+        "headers": headers,
+        "client": ("127.0.0.1", 0),
+        "server": (url.hostname, int(url.port or (443 if url.protocol == "https:" else 80))),
+        "edgekit.cf": request.cf or {},
+    }
+    return scope

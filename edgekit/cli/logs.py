@@ -1,0 +1,81 @@
+"""What a serving process writes: its log, and in development the errors with short tracebacks.
+
+In development lines look like wrangler's, `[wrangler:info] ...`; those of other loggers carry their
+own name instead. Requests and messages about the server go to standard output, the rest to
+standard error.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from traceback import TracebackException
+from types import TracebackType
+from typing import TypeAlias
+
+import click
+
+from edgekit.cli.faults import trim
+
+_ExcInfo: TypeAlias = (
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+)
+
+_LEVELS = {"WARNING": "warn", "CRITICAL": "error"}
+# What uvicorn says when a start fails, which has been said, or when a reload cuts a request short.
+_TOLD_ALREADY = ("Application startup failed", "Cancel %s running task")
+
+
+def tell(text: str) -> None:
+    """A line about the server, to standard output, at once."""
+    click.echo(f"[wrangler:info] {text}")
+
+
+def warn(text: str) -> None:
+    """A line that asks for attention, to standard error."""
+    click.echo(click.style(f"[wrangler:warn] {text}", fg="yellow"), err=True)
+
+
+def complain(text: str) -> None:
+    """An error of the user's, to standard error."""
+    click.echo(click.style(f"[wrangler:error] {text}", fg="red"), err=True)
+
+
+def setup(*, development: bool) -> None:
+    """Send the log of this process to standard error."""
+    handler = logging.StreamHandler()
+    if development:
+        handler.setFormatter(_DevelopmentFormatter())
+    else:
+        handler.setFormatter(
+            _Formatter("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s")
+        )
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    server = logging.getLogger("uvicorn.error")
+    server.setLevel(logging.WARNING)
+    server.addFilter(lambda record: not str(record.msg).startswith(_TOLD_ALREADY))
+    if development:
+        # What the user prints belongs between the lines of the log, also in a pipe.
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+class _Formatter(logging.Formatter):
+    """Tracebacks begin where the user's code does."""
+
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802
+        if ei[1] is None:
+            return super().formatException(ei)
+        trace = TracebackException.from_exception(ei[1])
+        trim(trace)
+        return "".join(trace.format()).rstrip()
+
+
+class _DevelopmentFormatter(_Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        name = record.name.partition(".")[0]
+        if name in ("edgekit", "uvicorn"):
+            name = "wrangler"
+        level = _LEVELS.get(record.levelname, record.levelname.lower())
+        return f"[{name}:{level}] {record.message}"
