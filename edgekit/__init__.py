@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgekit.app import App as App
+    from edgekit.bindings.fetcher import Fetcher as Fetcher
     from edgekit.bindings.kv import KVListResult as KVListResult
     from edgekit.bindings.kv import KVNamespace as KVNamespace
     from edgekit.context import ExecutionContext as ExecutionContext
-    from edgekit.bindings.fetcher import Fetcher as Fetcher
     from edgekit.entrypoints import WorkerEntrypoint as WorkerEntrypoint
     from edgekit.env import Env as Env
     from edgekit.errors import BindingError as BindingError
@@ -58,7 +58,7 @@ _HOME = {
     "worker": "edgekit.worker",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

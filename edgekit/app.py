@@ -271,7 +271,9 @@ class App(Worker):
 
         async def dispatch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
             value = await inner(request, env, ctx)
-            return value if value.__class__ is Response else convert(value, self.handler_of(request))
+            return (
+                value if value.__class__ is Response else convert(value, self.handler_of(request))
+            )
 
         return dispatch
 
@@ -289,7 +291,11 @@ class App(Worker):
                 if value is None:
                     raise
                 logger.error(
-                    "%s %s failed (request %s)", request.method, request.path, ctx.request_id, exc_info=error
+                    "%s %s failed (request %s)",
+                    request.method,
+                    request.path,
+                    ctx.request_id,
+                    exc_info=error,
                 )
                 return convert(value, handler)
 

@@ -35,7 +35,9 @@ _UNREAD: Any = object()  # a body that nobody has asked for yet
 
 # Bytes that a path may have without the URL standard changing, or decoding, any of them.
 _PLAIN_PATH = bytes(b for b in range(0x21, 0x7F) if b not in b'"#%<>?\\^`{|}')
-_PLAIN_HOST = re.compile(rb"[a-z0-9.-]*[a-z][a-z0-9-]*\.?(?::[0-9]{1,5})?|127\.0\.0\.1:[0-9]{1,5}").fullmatch
+_PLAIN_HOST = re.compile(
+    rb"[a-z0-9.-]*[a-z][a-z0-9-]*\.?(?::[0-9]{1,5})?|127\.0\.0\.1:[0-9]{1,5}"
+).fullmatch
 _PLAIN_QUERY = re.compile(rb"[A-Za-z0-9!$%&()*+,\-./:;=?@_~\[\]\\^`{|}]*").fullmatch
 _DEFAULT_PORTS = {"http": b":80", "https": b":443", "ws": b":80", "wss": b":443"}
 
@@ -76,6 +78,7 @@ class AsgiRequest(Request):
     _ahead: Message | None
     _arrived: asyncio.Event | None
     _controller: AbortController | None
+    _path: str | None
     complete: bool
     gone: bool
     max_body: int
@@ -104,7 +107,7 @@ class AsgiRequest(Request):
 
     @property
     def path(self) -> str:
-        path: str | None = self._path
+        path = self._path
         if path is None:
             path = self._path = self.target()[0]
         return path
@@ -112,9 +115,9 @@ class AsgiRequest(Request):
     def target(self) -> tuple[str, str | None]:
         scope = self.scope
         path: str = scope["path"]
-        raw = scope.get("raw_path")
+        raw = self.raw_path
         # The common case first: nothing that decoding or normalising would change, no prefix.
-        if self.raw_path and not raw.translate(None, _PLAIN_PATH) and b"/." not in raw:
+        if raw and not raw.translate(None, _PLAIN_PATH) and b"/." not in raw:
             return path, None
         encoded = encoded_path(scope)
         if encoded is None:
@@ -160,7 +163,7 @@ class AsgiRequest(Request):
 
     @property
     def body_used(self) -> bool:
-        return self._body is not _UNREAD and super().body_used
+        return self._body is not _UNREAD and bool(super().body_used)
 
     async def bytes(self) -> Bytes:
         if self._body is not _UNREAD:
@@ -189,9 +192,11 @@ class AsgiRequest(Request):
         """Whether the request announces a body; 413 when it announces too large a one."""
         for name, value in self.scope["headers"]:
             if name == b"content-length":
-                if int(value) > self.max_body:
+                if not value.isdigit():
+                    raise HTTPError(400, "Invalid Content-Length header")
+                if len(value) > 18 or int(value) > self.max_body:
                     raise self._too_large()
-                return value.strip(b"0") != b""
+                return int(value) > 0
             if name == b"transfer-encoding":
                 return True
         # HTTP/2 and 3 need neither header.
@@ -272,11 +277,15 @@ def encoded_path(scope: Scope) -> str | None:
     if raw is None:
         if path.isascii() and "/." not in path:
             return None
-        url = host.parse_url("http://h" + path.replace("%", "%25").replace("?", "%3F").replace("#", "%23"))
+        url = host.parse_url(
+            "http://h" + path.replace("%", "%25").replace("?", "%3F").replace("#", "%23")
+        )
     else:
         if not raw.translate(None, _PLAIN_PATH) and b"/." not in raw:
             return None
-        url = host.parse_url("http://h" + raw.partition(b"?")[0].replace(b"#", b"%23").decode("latin-1"))
+        url = host.parse_url(
+            "http://h" + raw.partition(b"?")[0].replace(b"#", b"%23").decode("latin-1")
+        )
     if url is None:
         raise HTTPError(400, "Invalid path")
     encoded, root = url.pathname, scope.get("root_path")
@@ -328,7 +337,9 @@ def _url(scope: Scope) -> str:
 
 
 # Headers that say how one connection frames a message; a server writes its own.
-_HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
+_HOP_BY_HOP = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
+)
 
 
 def response_start(response: Response) -> Message:
@@ -345,7 +356,7 @@ def response_start(response: Response) -> Message:
             if pair[0] not in _HOP_BY_HOP and not (known and pair[0] == b"content-length")
         ]
     if body.__class__ is bytes:
-        raw.append((b"content-length", b"%d" % len(body)))  # type: ignore[arg-type]
+        raw.append((b"content-length", b"%d" % len(body)))
     elif body is None and response.status not in (204, 304) and response.status >= 200:
         raw.append((b"content-length", b"0"))
     return {"type": "http.response.start", "status": response.status, "headers": raw}

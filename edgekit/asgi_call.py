@@ -29,7 +29,9 @@ async def call_asgi(
 
     What the app raises before its response starts is raised here, later from the body.
     """
-    upgrade = request.method == "GET" and (request.headers.get("upgrade") or "").lower() == "websocket"
+    upgrade = (
+        request.method == "GET" and (request.headers.get("upgrade") or "").lower() == "websocket"
+    )
     exchange: _Exchange = _SocketExchange(request) if upgrade else _HTTPExchange(request)
     scope = _scope(request, root_path, upgrade)
     ctx._spawn(exchange.run(app, scope), ctx)
@@ -270,7 +272,7 @@ def _made(request: Request, root_path: str) -> Scope:
     body = request._body
     if not any(name in (b"content-length", b"transfer-encoding") for name, _ in headers):
         if body.__class__ is bytes:
-            headers.append((b"content-length", b"%d" % len(body)))  # type: ignore[arg-type]
+            headers.append((b"content-length", b"%d" % len(body)))
         elif body is not None:
             headers.append((b"transfer-encoding", b"chunked"))
     scope: dict[str, Any] = {

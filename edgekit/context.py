@@ -29,6 +29,7 @@ class ExecutionContext(Spelled):
     __slots__ = ("_request_id", "_spawn", "passes_through", "props")
     _defaults = {"_request_id": None, "passes_through": False, "props": Plain()}
 
+    _request_id: str | None
     passes_through: bool
     props: Any
 

@@ -74,7 +74,9 @@ def parse(pattern: str) -> list[tuple[str, str]]:
         if name in names:
             raise ConfigError(f"route {pattern!r}: the parameter {name!r} occurs twice")
         if kind == "path" and i != len(texts) - 1:
-            raise ConfigError(f"route {pattern!r}: {text!r} takes the whole rest, so it must be last")
+            raise ConfigError(
+                f"route {pattern!r}: {text!r} takes the whole rest, so it must be last"
+            )
         names.add(name)
         segments.append((kind, name))
     return segments

@@ -31,7 +31,7 @@ def arity(handler: Any, least: int, most: int, what: str) -> int:
     ConfigError for a sync function and for a number outside `least` to `most`.
     """
     target = handler.func if isinstance(handler, functools.partial) else handler
-    call = target if inspect.isroutine(target) else getattr(type(target), "__call__", None)
+    call = target if inspect.isroutine(target) else getattr(type(target), "__call__", None)  # noqa: B004
     if not callable(handler) or isinstance(handler, type):
         raise ConfigError(f"{what}: {handler!r} is not an async function")
     if not (inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(call)):

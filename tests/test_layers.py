@@ -12,7 +12,9 @@ from pathlib import Path
 import edgekit
 
 PACKAGE = Path(edgekit.__file__).parent
-PORTABLE = ("app", "asgi", "bindings", "context", "entrypoints", "env", "errors", "routing", "web", "worker")
+PORTABLE = (
+    "app asgi asgi_call bindings context entrypoints env errors routing web worker"  # and host
+).split()
 
 
 def modules(*rooms: str) -> list[str]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import cache_from_source
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -57,9 +57,12 @@ def dev(
     os.environ.setdefault("EDGEKIT_CONFIG", str(found.config))
     listening = sockets.listen(ip, port)
     url = sockets.url(ip, listening)
-    with Processes(Settings(target, development=True), listening, STOP_SECONDS) as processes:
-        with _watching(found, processes) if reload else _nothing() as changed:
-            code = _supervise(processes, url, changed)
+    settings = Settings(target, development=True)
+    with (
+        Processes(settings, listening, STOP_SECONDS) as processes,
+        _watching(found, processes) if reload else nullcontext() as changed,
+    ):
+        code = _supervise(processes, url, changed)
     raise SystemExit(code)
 
 
@@ -101,15 +104,12 @@ def _supervise(processes: Processes, url: str, changed: set[str] | None) -> int:
                 logs.complain(f"the app's process ended by itself (exit code {code})")
                 return 1
             if child.ready:
-                logs.complain(f"the app's process ended by itself (exit code {code}); starting anew")
+                logs.complain(
+                    f"the app's process ended by itself (exit code {code}); starting anew"
+                )
                 processes.start()
             else:
                 logs.complain(f"the app's process ended (exit code {code}); waiting for a change")
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield None
 
 
 @contextmanager

@@ -8,7 +8,6 @@ not there is an error on standard error, not a value; input that wrangler drops 
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import functools
@@ -69,6 +68,8 @@ def _on_namespace(
             raise click.UsageError(
                 "--remote: edgekit's namespaces are local; wrangler reaches those of the platform"
             )
+        import asyncio
+
         options.apply(os.environ, config, env, persist_to)
         asyncio.run(_run(command, binding, namespace_id, preview, rest))
 
@@ -112,24 +113,14 @@ def _namespace_id(config: Any, binding: str, preview: bool) -> str:
     entry = next((entry for entry in config.kv_namespaces if entry.binding == binding), None)
     if entry is None and config.path is not None:
         there = ", ".join(e.binding for e in config.kv_namespaces) or "none"
-        raise ConfigError(f"{config.path}: kv_namespaces has no binding {binding!r}; there: {there}")
+        raise ConfigError(
+            f"{config.path}: kv_namespaces has no binding {binding!r}; there: {there}"
+        )
     if preview and (entry is None or not entry.preview_id):
         raise ConfigError(f"--preview: the binding {binding!r} has no preview_id")
     if entry is None:
         return binding
     return str(entry.preview_id if preview else entry.namespace_id)
-
-
-def _expiring(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--metadata", metavar="JSON", callback=_json, help="Kept beside the value."),
-        click.option(
-            "--expiration", type=int, metavar="TIME", help="Expire then (seconds since 1970)."
-        ),
-        click.option("--ttl", type=int, metavar="SECONDS", help="Expire so long from now."),
-    ):
-        command = option(command)
-    return command
 
 
 def _json(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
@@ -144,8 +135,12 @@ def _json(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
 @key.command()
 @click.argument("key")
 @click.argument("value", required=False)
-@click.option("--path", type=click.File("rb"), help='The file with the value ("-": standard input).')
-@_expiring
+@click.option(
+    "--path", type=click.File("rb"), help='The file with the value ("-": standard input).'
+)
+@click.option("--ttl", type=int, metavar="SECONDS", help="Expire so long from now.")
+@click.option("--expiration", type=int, metavar="TIME", help="Expire then (seconds since 1970).")
+@click.option("--metadata", metavar="JSON", callback=_json, help="Kept beside the value.")
 @_on_namespace
 async def put(
     namespace: KVNamespace,
@@ -204,31 +199,17 @@ async def delete(namespace: KVNamespace, name: str, key: str) -> None:
 
 @bulk.command("put")
 @click.argument("file", metavar="FILENAME", type=click.File("rb"))
-@_expiring
 @_on_namespace
-async def bulk_put(
-    namespace: KVNamespace,
-    name: str,
-    file: IO[bytes],
-    ttl: int | None,
-    expiration: int | None,
-    metadata: Any,
-) -> None:
+async def bulk_put(namespace: KVNamespace, name: str, file: IO[bytes]) -> None:
     """Write what FILENAME holds: [{"key": ..., "value": ...}, ...].
 
-    An item may have expiration, expiration_ttl, metadata, and base64 (true: the value is base64);
-    --ttl, --expiration and --metadata are for items without.
+    An item may have expiration, expiration_ttl, metadata, and base64 (true: the value is base64).
     """
-    default = {"expiration": expiration, "expiration_ttl": ttl, "metadata": metadata}
     items = _array(file, _item)
 
     async def write(item: dict[str, Any]) -> None:
-        given = {name: item[name] for name in default if item.get(name) is not None}
-        if any(name in given for name in _NUMBERS):
-            given.setdefault("metadata", metadata)
-        else:
-            given = {**default, **given}
-        await namespace.put(item["key"], item["value"], **given)
+        extra = {name: item.get(name) for name in ("expiration", "expiration_ttl", "metadata")}
+        await namespace.put(item["key"], item["value"], **extra)
 
     await _all(file, items, write)
     click.echo(f"Success! Wrote {len(items)} keys to the namespace {name}.")
@@ -307,10 +288,10 @@ def _item(value: Any) -> dict[str, Any]:
     return value
 
 
-async def _all(
-    file: IO[bytes], items: list[Any], write: Callable[[Any], Awaitable[None]]
-) -> None:
+async def _all(file: IO[bytes], items: list[Any], write: Callable[[Any], Awaitable[None]]) -> None:
     """Write all items, many at a time, until one is refused."""
+    import asyncio
+
     for start in range(0, len(items), _AT_ONCE):
         some = items[start : start + _AT_ONCE]
         results: Iterable[Any] = await asyncio.gather(*map(write, some), return_exceptions=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from time import process_time
 from typing import Any
 
@@ -32,9 +32,9 @@ class Limits:
         """Start to look."""
         threading.Thread(target=self._look, name="edgekit-limits", daemon=True).start()
 
-    def metered(self, what: str, coroutine: Coroutine[Any, Any, None]) -> _Metered:
-        """`coroutine`, to be awaited, with its CPU time counted."""
-        return _Metered(self, what, coroutine)
+    def metered(self, what: str, work: Awaitable[None]) -> _Metered:
+        """`work`, to be awaited, with its CPU time counted."""
+        return _Metered(self, what, work)
 
     def enter(self, what: str, spent: float) -> None:
         """A step of `what` begins, which has spent that many seconds before."""
@@ -77,27 +77,28 @@ class Limits:
 
 
 class _Metered:
-    """Drives a coroutine as `await` does, and counts the steps between its awaits."""
+    """Drives what it awaits as `await` does, and counts the steps in between."""
 
-    __slots__ = ("_coroutine", "_limits", "_what")
+    __slots__ = ("_limits", "_what", "_work")
 
-    def __init__(self, limits: Limits, what: str, coroutine: Coroutine[Any, Any, None]) -> None:
+    def __init__(self, limits: Limits, what: str, work: Awaitable[None]) -> None:
         self._limits = limits
         self._what = what
-        self._coroutine = coroutine
+        self._work = work
 
     def __await__(self) -> Generator[Any, Any, None]:
         spent = 0.0
         value: Any = None
         error: BaseException | None = None
+        steps = self._work.__await__()
         while True:
             self._limits.enter(self._what, spent)
             try:
                 if error is None:
-                    awaited = self._coroutine.send(value)
+                    awaited = steps.send(value)
                 else:
                     thrown, error = error, None
-                    awaited = self._coroutine.throw(thrown)
+                    awaited = steps.throw(thrown)
                     del thrown
             except StopIteration:
                 return

@@ -64,7 +64,7 @@ def setup(*, development: bool) -> None:
 class _Formatter(logging.Formatter):
     """Tracebacks begin where the user's code does."""
 
-    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802
+    def formatException(self, ei: _ExcInfo) -> str:
         if ei[1] is None:
             return super().formatException(ei)
         trace = TracebackException.from_exception(ei[1])
@@ -73,7 +73,7 @@ class _Formatter(logging.Formatter):
 
 
 class _DevelopmentFormatter(_Formatter):
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+    def formatMessage(self, record: logging.LogRecord) -> str:
         name = record.name.partition(".")[0]
         if name in ("edgekit", "uvicorn"):
             name = "wrangler"

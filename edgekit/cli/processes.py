@@ -104,7 +104,8 @@ class Processes:
 
     def __enter__(self) -> Processes:
         self._before = {
-            number: signal.signal(number, self._signal) for number in (signal.SIGINT, signal.SIGTERM)
+            number: signal.signal(number, self._signal)
+            for number in (signal.SIGINT, signal.SIGTERM)
         }
         return self
 
@@ -137,9 +138,8 @@ def _run(
     lock = threading.Lock()
 
     def report(kind: str, detail: Any) -> None:
-        with lock:
-            with suppress(OSError):  # the parent is gone, and so will this process be
-                reports.send((kind, detail))
+        with lock, suppress(OSError):  # the parent is gone, and so will this process be
+            reports.send((kind, detail))
 
     sys.exit(serve(settings, sockets, report, child=True))
 

@@ -38,10 +38,12 @@ def listen_unix(path: str) -> socket.socket:
         if _left_behind(path):
             os.unlink(path)
         sock.bind(path)
-        os.chmod(path, 0o666)
+        os.chmod(path, 0o666)  # noqa: S103 the folder decides who reaches it
     except OSError as error:
         sock.close()
-        reason = "something else listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        reason = (
+            "something else listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        )
         raise click.ClickException(f"cannot listen on {path}: {reason}") from error
     sock.listen(_BACKLOG)
     return sock
@@ -60,7 +62,9 @@ def _addresses(host: str) -> list[tuple[int, str, bool]]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise click.ClickException(f"{host} is no address of this machine: {error.strerror}") from error
+        raise click.ClickException(
+            f"{host} is no address of this machine: {error.strerror}"
+        ) from error
     return [(family, str(address[0]), False) for family, *_, address in dict.fromkeys(found)]
 
 
@@ -98,7 +102,9 @@ def _why(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"port {port} of {host} is taken: stop what listens there, or choose another with --port"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"port {port} of {host} is not allowed to this user: choose one above 1023 with --port"
+        return (
+            f"port {port} of {host} is not allowed to this user: choose one above 1023 with --port"
+        )
     return f"cannot listen on port {port} of {host}: {error.strerror}"
 
 

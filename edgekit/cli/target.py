@@ -62,7 +62,9 @@ def resolve(text: str | None) -> Target:
         raise ConfigError(f"{place}: there is no such file or folder")
     folder = Path.cwd()
     if PathFinder.find_spec(place.partition(".")[0], [str(folder), *sys.path]) is None:
-        raise ConfigError(f"{place}: there is no such file or folder, and no such module in {folder}")
+        raise ConfigError(
+            f"{place}: there is no such file or folder, and no such module in {folder}"
+        )
     config, main = _configured(folder)
     return Target(place, attribute, folder, None, config, workers_project=False)
 

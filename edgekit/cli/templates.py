@@ -35,7 +35,7 @@ async def hello(request: Request, env: AppEnv) -> Response:
     return Response.json({"message": f"{env.GREETING}, {name}!", "visits": visits})
 '''
 
-_TEST = '''\
+_TEST = """\
 from __future__ import annotations
 
 import pytest
@@ -63,9 +63,9 @@ async def test_greeting_is_a_variable() -> None:
     async with TestClient(app, env={"GREETING": "Hallo"}) as client:
         response = await client.get("/hello/ada")
         assert (await response.json())["message"] == "Hallo, ada!"
-'''
+"""
 
-_WRANGLER = '''\
+_WRANGLER = """\
 {
   "name": "%(name)s",
   "main": "main.py",
@@ -78,9 +78,9 @@ _WRANGLER = '''\
     { "binding": "VISITS" }
   ]
 }
-'''
+"""
 
-_PYPROJECT = '''\
+_PYPROJECT = """\
 [project]
 name = "%(name)s"
 version = "0.1.0"
@@ -93,9 +93,9 @@ dev = ["pytest"]
 [tool.pytest.ini_options]
 testpaths = ["tests"]
 pythonpath = ["."]
-'''
+"""
 
-_README = '''\
+_README = """\
 # %(name)s
 
     pip install edgekit-asgi pytest      # or: uv sync
@@ -111,9 +111,9 @@ Values that the Worker keeps can be read and written from outside, also while it
 
     edgekit kv key list --binding VISITS
     edgekit kv key put --binding VISITS ada 41
-'''
+"""
 
-_GITIGNORE = '''\
+_GITIGNORE = """\
 .edgekit/
 .wrangler/
 .dev.vars*
@@ -121,7 +121,7 @@ _GITIGNORE = '''\
 .venv/
 __pycache__/
 .pytest_cache/
-'''
+"""
 
 
 def project(name: str) -> dict[str, str]:

@@ -48,7 +48,9 @@ except ImportError:
     def json_decode(data: bytes | bytearray | memoryview | str, type: Any = None) -> Any:
         """The value of a JSON text; UnsupportedError when a type is asked for."""
         if type is not None:
-            raise UnsupportedError("json(type=...) needs msgspec, which this Python has no wheel of")
+            raise UnsupportedError(
+                "json(type=...) needs msgspec, which this Python has no wheel of"
+            )
         try:
             return json.loads(
                 data if isinstance(data, str) else bytes(data), parse_constant=_no_constant
@@ -127,9 +129,7 @@ def _plain(value: Any) -> Any:
     import uuid
 
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            f.name: _without_nan(getattr(value, f.name)) for f in dataclasses.fields(value)
-        }
+        return {f.name: _without_nan(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, datetime.datetime | datetime.time):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, datetime.date):

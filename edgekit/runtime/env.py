@@ -63,7 +63,10 @@ def build_env(
                 values[d.name] = make(d.name, store)
                 if not config.development:
                     logger.warning(
-                        "no configuration file: %s is the %s %r of the store", d.name, d.type.__name__, d.name
+                        "no configuration file: %s is the %s %r of the store",
+                        d.name,
+                        d.type.__name__,
+                        d.name,
                     )
     first, *others = worker.env_classes()
     for cls in others:

@@ -55,7 +55,7 @@ class Trusted:
             return scope
         chain, scheme, host = _forwarded(seen)
         scope = dict(scope)
-        if (direct := seen.get(b"cf-connecting-ip")):
+        if direct := seen.get(b"cf-connecting-ip"):
             chain = [direct[-1].strip()]
         client = self._client(chain)
         if client is not None:
@@ -80,7 +80,13 @@ class Trusted:
 
 
 _READ = frozenset(
-    {b"cf-connecting-ip", b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
+    {
+        b"cf-connecting-ip",
+        b"forwarded",
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+        b"x-forwarded-host",
+    }
 )
 
 

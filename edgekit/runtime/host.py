@@ -28,7 +28,7 @@ from edgekit.worker import Worker, error_response
 if sys.version_info >= (3, 12):
     from asyncio import current_task as _current_task
 else:  # there current_task() is Python and six times slower than the dict that it reads
-    from asyncio.tasks import _current_tasks
+    from asyncio.tasks import _current_tasks  # type: ignore[attr-defined]
 
     _current_task = _current_tasks.get
 
@@ -77,7 +77,9 @@ class Host:
     def _compile(self) -> ASGIApp:
         """What answers a request, with all that does not change bound: this is the hot path."""
         config = self.isolate.config
-        trusted = self._trusted = Trusted(config.trusted_proxies) if config.trusted_proxies else None
+        trusted = self._trusted = (
+            Trusted(config.trusted_proxies) if config.trusted_proxies else None
+        )
         max_body = None if config.max_body_bytes == MAX_BODY else config.max_body_bytes
         worker, env, running = self.worker, self.isolate.env, self._running
         spawn, dispatch = self.isolate.background.spawn, self.worker.dispatch
@@ -94,14 +96,18 @@ class Host:
             if max_body is not None:
                 request.max_body = max_body
             ctx = ExecutionContext(spawn)
-            running[request] = task_of(loop)  # type: ignore[assignment]
+            running[request] = task_of(loop)
             started = False
+            body: Any
             try:
                 try:
                     size = 0
                     for name, header in scope["headers"]:
                         size += len(name) + len(header)
-                    if size > MAX_HEADERS or len(scope["path"]) + len(scope["query_string"]) > MAX_URL:
+                    if (
+                        size > MAX_HEADERS
+                        or len(scope["path"]) + len(scope["query_string"]) > MAX_URL
+                    ):
                         response = _refusal(size)
                     else:
                         response = await dispatch(request, env, ctx)
@@ -259,7 +265,11 @@ class Host:
 
     def _log(self, request: AsgiRequest, ctx: ExecutionContext, error: Exception) -> None:
         logger.error(
-            "%s %s failed (request %s)", request.method, request.scope["path"], ctx.request_id, exc_info=error
+            "%s %s failed (request %s)",
+            request.method,
+            request.scope["path"],
+            ctx.request_id,
+            exc_info=error,
         )
 
     async def _sweep(self) -> None:

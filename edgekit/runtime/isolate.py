@@ -82,7 +82,9 @@ class Isolate:
         cancelled = await self.background.drain(DRAIN_SECONDS)
         if cancelled:
             logger.warning(
-                "%d wait_until tasks took longer than %g s and were cancelled", cancelled, DRAIN_SECONDS
+                "%d wait_until tasks took longer than %g s and were cancelled",
+                cancelled,
+                DRAIN_SECONDS,
             )
         try:
             await self.worker.on_stop_event(self.env)
@@ -105,6 +107,6 @@ class Isolate:
             await host.sleep(SWEEP_SECONDS)
             try:
                 while await self.store.records.sweep(now=host.now()) >= 1000:
-                    await asyncio.sleep(0)
+                    pass
             except Exception:
                 logger.exception("sweeping expired records failed; it will be tried again")

@@ -18,7 +18,9 @@ from edgekit.web.websocket import CloseEvent, WebSocket
 logger = logging.getLogger(__name__)
 
 # Written by the server itself in its answer to the handshake.
-_SERVERS_OWN = frozenset({b"upgrade", b"connection", b"sec-websocket-accept", b"sec-websocket-protocol"})
+_SERVERS_OWN = frozenset(
+    {b"upgrade", b"connection", b"sec-websocket-accept", b"sec-websocket-protocol"}
+)
 
 
 async def refuse(response: Response, scope: Scope, send: Send) -> None:
@@ -56,7 +58,9 @@ async def pump(response: Response, receive: Receive, send: Send, sockets: set[We
     inwards = asyncio.get_running_loop().create_task(_inwards(end, receive))
     try:
         await asyncio.wait({inwards, outwards}, return_when=asyncio.FIRST_COMPLETED)
-        failed = next((t.exception() for t in (inwards, outwards) if t.done() and t.exception()), None)
+        failed = next(
+            (t.exception() for t in (inwards, outwards) if t.done() and t.exception()), None
+        )
         if failed is not None:
             await _fail(end, failed, send)
     finally:

@@ -52,9 +52,7 @@ class TestClient:
         self.clock = clock or ManualClock()
         self._base_url = base_url
         self._headers = Request(base_url, headers=headers).headers
-        self._isolate = Isolate(
-            worker, store=open_store("memory:", durable=False), overrides=env
-        )
+        self._isolate = Isolate(worker, store=open_store("memory:", durable=False), overrides=env)
         self._host = Host(worker, isolate=self._isolate, raise_errors=raise_errors)
         self._app = worker.wrap(self._host)
         self._exchanges = Background()
@@ -93,7 +91,10 @@ class TestClient:
             url = host.parse_url(request, self._base_url)
             if "json" in init:
                 init["body"] = host.json_encode(init.pop("json"))
-                init["headers"] = {"content-type": "application/json", **dict(init.get("headers") or {})}
+                init["headers"] = {
+                    "content-type": "application/json",
+                    **dict(init.get("headers") or {}),
+                }
             request = Request(url.href if url else request, **init)
         for name, value in self._headers.items():
             if name not in request.headers:

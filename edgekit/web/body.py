@@ -75,9 +75,9 @@ class Body(Spelled):
     def body(self) -> ReadableStream | None:
         """The body as a stream, or None when there is none."""
         body = self._body
-        if body is None or body.__class__ is ReadableStream:
-            return body  # type: ignore[return-value]
-        stream = ReadableStream((body,))  # type: ignore[arg-type]
+        if body is None or isinstance(body, ReadableStream):
+            return body
+        stream = ReadableStream((body,))
         if self._used:
             stream.locked = stream.disturbed = True
         self._body = stream
@@ -87,14 +87,14 @@ class Body(Spelled):
     def body_used(self) -> bool:
         """Whether somebody has begun to read the body."""
         body = self._body
-        return self._used or (body.__class__ is ReadableStream and body.disturbed)  # type: ignore[union-attr]
+        return self._used or (isinstance(body, ReadableStream) and body.disturbed)
 
     async def bytes(self) -> Bytes:
         """The whole body; b"" when there is none. BodyUsedError the second time."""
         body = self._take()
         if body is None:
             return b""
-        return body if body.__class__ is bytes else await body.read_all()  # type: ignore[union-attr,return-value]
+        return await body.read_all() if isinstance(body, ReadableStream) else body
 
     async def array_buffer(self) -> Bytes:
         """JavaScript's name for `bytes()`."""
@@ -143,7 +143,7 @@ class Body(Spelled):
         body = self._body
         if body is None:
             return None
-        if self._used or (body.__class__ is ReadableStream and (body.locked or body.disturbed)):  # type: ignore[union-attr]
+        if self._used or (body.__class__ is ReadableStream and (body.locked or body.disturbed)):
             raise BodyUsedError(
                 "Body has already been used. It can only be used once. Use tee() first if you need to read it twice."
             )
@@ -155,11 +155,11 @@ class Body(Spelled):
         body = self._body
         if body is None:
             return None
-        if self.body_used or (body.__class__ is ReadableStream and body.locked):  # type: ignore[union-attr]
+        if self.body_used or (isinstance(body, ReadableStream) and body.locked):
             raise BodyUsedError("Cannot clone a body that has already been used.")
-        if body.__class__ is bytes:
+        if not isinstance(body, ReadableStream):
             return body
-        self._body, other = body.tee()  # type: ignore[union-attr]
+        self._body, other = body.tee()
         return other
 
     def _fault(self, status: int, message: str, path: str | None) -> Exception:

@@ -85,9 +85,11 @@ class Headers(Spelled, MutableMapping[str, str]):
         if isinstance(init, str) or not isinstance(init, Iterable):
             kind = type(init).__name__
             raise WebTypeError(f"Headers are made of a mapping or of pairs, not of {kind}")
-        for pair in init.items() if hasattr(init, "items") else init:
+        pairs: Iterable[Any] = init.items() if isinstance(init, Mapping) else init
+        for pair in pairs:
             try:
-                name, value = pair if not isinstance(pair, str) else ()
+                # Two characters would do otherwise.
+                name, value = pair if not isinstance(pair, str) else (pair,)  # type: ignore[misc]
             except (TypeError, ValueError):
                 raise WebTypeError(
                     f"a header is a pair of name and value, not {pair!r:.100}"

@@ -19,7 +19,6 @@ from edgekit.web.spelling import Plain
 
 if TYPE_CHECKING:
     from edgekit.web.abort import AbortSignal
-    from edgekit.web.streams import ReadableStream
     from edgekit.web.url import URL, URLSearchParams
 
 HeadersInit = Mapping[str, str] | Iterable[tuple[str, str]]
@@ -30,12 +29,10 @@ _UPPERCASED = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
 
 def normalise_method(method: str) -> str:
     """The standard's rule: six methods in any case become upper case, others stay as they are."""
-    upper = method.upper() if isinstance(method, str) else ""
-    if upper in _UPPERCASED:
-        return upper
-    if not upper or not _METHOD(method):
+    if not isinstance(method, str) or not _METHOD(method):
         raise WebTypeError(f"Invalid HTTP method string: {method!r:.100}")
-    return method
+    upper = method.upper()
+    return upper if upper in _UPPERCASED else method
 
 
 class Request(Body):
@@ -67,6 +64,12 @@ class Request(Body):
         "_root": "",  # the decoded path that the app is mounted under
     }
 
+    _cf: Plain | None
+    _cookies: dict[str, str] | None
+    _params: dict[str, Any] | None
+    _query: URLSearchParams | None
+    _route: Any  # the routing.Route that took it
+    _signal: AbortSignal | None
     method: str
     redirect: str
 
@@ -129,9 +132,9 @@ class Request(Body):
         if content_type is not None and not self._headers.has("content-type"):
             self._headers._raw.append((b"content-type", content_type))
         self._used = False
-        self._cf: Plain | None = Plain(cf) if cf is not None else source.cf if source else None
+        self._cf = Plain(cf) if cf is not None else source.cf if source else None
         self._signal = signal if signal is not None else source.signal if source else None
-        self._params: dict[str, Any] | None = source.params if source else None
+        self._params = source.params if source else None
         if origin is not None:
             self._client: tuple[str, int] | None = origin.client
             self._root: str = origin._root
@@ -163,7 +166,7 @@ class Request(Body):
     @property
     def params(self) -> dict[str, Any]:
         """What the route's pattern took from the path: str, or int for `{n:int}`."""
-        params: dict[str, Any] | None = self._params
+        params = self._params
         if params is None:
             params = self._params = {}
         return params
@@ -258,6 +261,5 @@ def below(root: str, raw: str) -> str:
 # What a Request that stands in the place of the options gives.
 _TAKEN = ("method", "headers", "body", "redirect", "cf", "signal")
 # Options of the standard that mean nothing on a server; accepted, as Workers do.
-_IGNORED = frozenset(
-    "cache credentials integrity keepalive mode referrer referrerPolicy referrer_policy duplex window".split()
-)
+_IGNORED = {"cache", "credentials", "duplex", "integrity", "keepalive", "mode", "referrer", "window"}
+_IGNORED |= {"referrerPolicy", "referrer_policy"}

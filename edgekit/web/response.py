@@ -24,8 +24,6 @@ NULL_BODY = frozenset({101, 204, 205, 304})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 JSON = b"application/json"
 
-# What a Response that stands in the place of the options gives.
-_TAKEN = ("status", "_status_text", "headers", "web_socket", "cf")
 _VISIBLE = bytes(range(0x21, 0x7F))  # what a header may show of a URL as it is
 
 
@@ -60,7 +58,7 @@ class Response(Body):
     """An HTTP response.
 
     `Response(body, status=, status_text=, headers=, web_socket=, cf=)`, or the options in one dict,
-    as on Workers. `body` is None, str, bytes, bytearray, memoryview, Blob, FormData,
+    as on Workers, or those of another Response in its place. `body` is None, str, bytes, bytearray, memoryview, Blob, FormData,
     URLSearchParams, a ReadableStream, or an (async) iterable of bytes, which is sent as it comes.
     Errors: WebRangeError for a status outside 200 to 599 (101 with a web socket), WebTypeError for
     a body with 101, 204, 205 or 304, and for headers that HTTP does not allow.
@@ -108,12 +106,12 @@ class Response(Body):
         if init is not None or others:
             if isinstance(init, int):
                 status = init
-            elif isinstance(init, Response):
-                others = {**{name: getattr(init, name) for name in _TAKEN}, **others}
             elif init is not None:
-                others = {**init, **others}
-            status = others.pop("status", status)
-            headers = others.pop("headers", headers)
+                others = {**(init._lent(body) if isinstance(init, Response) else init), **others}
+            lent = others.pop("status", 200)
+            status = lent if status == 200 else status
+            lent = others.pop("headers", None)
+            headers = lent if headers is None else headers
             status_text = others.pop("statusText", others.pop("status_text", status_text))
             web_socket = others.pop("webSocket", others.pop("web_socket", web_socket))
             cf = others.pop("cf", cf)
@@ -159,16 +157,16 @@ class Response(Body):
         headers: HeadersInit | None = None,
     ) -> Response:
         """`data` as compact UTF-8 JSON, content type application/json unless `headers` say another."""
-        self = cls(host.json_encode(data), init, status=status, status_text=status_text, headers=headers)
+        self = cls(
+            host.json_encode(data), init, status=status, status_text=status_text, headers=headers
+        )
         self._content_type = JSON
         if self._headers is not None:
             self._with_type(self._headers)
         return self
 
     @classmethod
-    def html(
-        cls, text: str, *, status: int = 200, headers: HeadersInit | None = None
-    ) -> Response:
+    def html(cls, text: str, *, status: int = 200, headers: HeadersInit | None = None) -> Response:
         """`text` as text/html."""
         self = cls(text, status=status, headers=None)
         self._content_type = b"text/html;charset=UTF-8"
@@ -247,6 +245,19 @@ class Response(Body):
         twin.cf = self.cf
         return twin
 
+    def _lent(self, body: Any) -> dict[str, Any]:
+        """The options for another Response that is to be like this one, but for its body."""
+        headers = Headers(self.headers)
+        if body is not self._body:
+            headers.delete("content-length")  # that was the length of the other one
+        return {
+            "status": self.status,
+            "status_text": self._status_text,
+            "headers": headers,
+            "web_socket": self.web_socket,
+            "cf": self.cf,
+        }
+
     def _with_type(self, headers: Headers) -> Headers:
         content_type = self._content_type
         if content_type is not None and not any(n == b"content-type" for n, _ in headers._raw):
@@ -274,7 +285,11 @@ def convert(value: Any, handler: Any) -> Response:
         response = Response(value)
         response._content_type = b"application/octet-stream"
         return response
-    if isinstance(value, ReadableStream) or hasattr(value, "__aiter__") or hasattr(value, "__next__"):
+    if (
+        isinstance(value, ReadableStream)
+        or hasattr(value, "__aiter__")
+        or hasattr(value, "__next__")
+    ):
         raise TypeError(f"{describe(handler)} returned a stream; return Response(stream)")
     try:
         return Response.json(value)

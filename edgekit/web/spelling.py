@@ -62,9 +62,9 @@ def options(method: F) -> F:
     An option that the method does not know is ignored in a dict, as JavaScript does, and a
     TypeError as a keyword, as Python does.
     """
-    code = method.__code__  # type: ignore[attr-defined]
+    code = method.__code__
     positional: int = code.co_argcount
-    required = positional - len(method.__defaults__ or ())  # type: ignore[attr-defined]
+    required = positional - len(method.__defaults__ or ())
     names: tuple[str, ...] = code.co_varnames
     known = frozenset(names[required : positional + code.co_kwonlyargcount])
 

@@ -37,6 +37,18 @@ def test_options_as_keywords_or_one_dict(make) -> None:
     assert (response.status, response.statusText, response.headers["x"]) == (201, "Made", "1")
 
 
+async def test_a_response_in_place_of_the_options_lends_them() -> None:
+    origin = Response("abc", status=404, status_text="Gone fishing", headers={"X": "1"}, cf={"a": 1})
+    origin.headers["content-length"] = "3"
+    response = Response("other", origin)
+    assert (response.status, response.status_text, response.cf) == (404, "Gone fishing", {"a": 1})
+    assert dict(response.headers) == {"content-type": "text/plain;charset=UTF-8", "x": "1"}
+    assert await response.text() == "other"
+    assert Response(None, origin, status=500).status == 500
+    assert dict(Response(None, origin, headers={}).headers) == {}
+    assert Response(origin.body, origin).headers["content-length"] == "3"
+
+
 def test_the_status_may_stand_second() -> None:
     assert Response("a", 404).status == 404
     assert Response("a", HTTPStatus.NOT_FOUND).status == 404

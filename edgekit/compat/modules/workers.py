@@ -27,5 +27,7 @@ _LATER = frozenset(
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         # An AttributeError would become Python's own "cannot import name" and lose the reason.
-        raise ImportError(f"workers.{name} is not there yet: it comes with a later edgekit", name=name)
+        raise ImportError(
+            f"workers.{name} is not there yet: it comes with a later edgekit", name=name
+        )
     raise AttributeError(f"module 'workers' has no attribute {name!r}", name=name)
