@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from benchmarks.apps import FRAMEWORKS, RAW
 from benchmarks.cases import IN_PROCESS
 from benchmarks.figures import Goal, Report, ratios, spread
-from benchmarks.serving import ROOT, Server
+from benchmarks.serving import ROOT, Server, environment
 
 APPS = {name: name if name == RAW else f"{name}_hello" for name in FRAMEWORKS} | {
     "edgekit with KV": "edgekit_kv"
@@ -64,9 +64,9 @@ def _import_times(names: Sequence[str], rounds: int) -> dict[str, list[float]]:
     return times
 
 
-def _import(module: str, *options: str) -> float:
-    command = [sys.executable, *options, "-c", f"import benchmarks.hello.{module}"]
-    process = subprocess.Popen(command, cwd=ROOT)
+def _import(module: str) -> float:
+    command = [sys.executable, "-c", f"import benchmarks.hello.{module}"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment())
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -83,7 +83,10 @@ def _memory(name: str, count: int) -> list[int] | str:
     """Resident memory in KiB after 1, a tenth of and all `count` requests, or what was answered wrongly."""
     case = IN_PROCESS[0]
     found = []
-    with Server(f"benchmarks.hello.{APPS[name]}:app") as server:
+    server = Server(f"benchmarks.hello.{APPS[name]}:app")
+    with server:  # compiles what the one that is measured then loads
+        server.ask([case.request(0)])
+    with server:
         asked = 0
         for until in (1, count // 10, count):
             answers = server.ask([case.request(n) for n in range(asked, until)])
@@ -116,7 +119,9 @@ def _slowest_imports() -> str:
     """-X importtime: the modules that take longest themselves."""
     program = f"import benchmarks.hello.{APPS['edgekit']}"
     command = [sys.executable, "-X", "importtime", "-c", program]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stderr
+    found = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True
+    ).stderr
     lines = [line for line in found.splitlines()[1:] if line.startswith("import time:")]
     lines.sort(key=lambda line: -int(line.split(":")[1].split("|")[0]))
     return "\n".join(["self us | cumulative us | module", *(line[12:] for line in lines[:20])])

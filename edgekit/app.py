@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
 
 from edgekit.asgi import ASGIApp
 from edgekit.asgi_call import call_asgi
@@ -155,13 +156,27 @@ class App(Worker):
         this one's. An ASGI app finds the prefix in `root_path`, and its lifespan is run.
         """
         self._open(f"mount {prefix!r}")
-        if other is self:
-            raise ConfigError(f"mount {prefix!r}: an app cannot be mounted in itself")
+        if isinstance(other, App):
+            if self in other._apps():
+                raise ConfigError(f"mount {prefix!r}: an app cannot be mounted in itself")
+            if other._asgi_middleware:
+                raise ConfigError(
+                    f"mount {prefix!r}: the app's Starlette middleware would not run; "
+                    "give it to the outermost app"
+                )
         if not callable(other):
             raise ConfigError(f"mount {prefix!r}: {other!r} is neither an App nor an ASGI app")
         self._router.mount(prefix, other)
 
     # Serving ----------------------------------------------------------------------------------------
+
+    def _apps(self) -> list[Worker]:
+        """This app and all below it, each once."""
+        apps: list[Worker] = [self]
+        for _, other in self._router.mounts:
+            below = other._apps() if isinstance(other, App) else [other]
+            apps += [a for a in below if isinstance(a, Worker) and a not in apps]
+        return apps
 
     def env_classes(self) -> list[type[Env]]:
         inner = [a for _, a in self._router.mounts if isinstance(a, Worker)]
@@ -170,23 +185,26 @@ class App(Worker):
     def mounted(self) -> list[ASGIApp]:
         apps: list[ASGIApp] = []
         for _, other in self._router.mounts:
-            apps += other.mounted() if isinstance(other, Worker) else [other]
+            inner = other.mounted() if isinstance(other, Worker) else [other]
+            apps += [app for app in inner if all(app is not known for known in apps)]
         return apps
 
     async def on_start_event(self, env: Any) -> None:
         self._prepare()
-        for handler, count in self._on_start:
-            await handler(*(env,)[:count])
-        for _, other in self._router.mounts:
-            if isinstance(other, Worker):
-                await other.on_start_event(env)
+        for app in self._apps():
+            if isinstance(app, App):
+                for handler, count in app._on_start:
+                    await handler(*(env,)[:count])
+            else:
+                await app.on_start_event(env)
 
     async def on_stop_event(self, env: Any) -> None:
-        for _, other in self._router.mounts:
-            if isinstance(other, Worker):
-                await other.on_stop_event(env)
-        for handler, count in reversed(self._on_stop):
-            await handler(*(env,)[:count])
+        for app in reversed(self._apps()):
+            if isinstance(app, App):
+                for handler, count in reversed(app._on_stop):
+                    await handler(*(env,)[:count])
+            else:
+                await app.on_stop_event(env)
 
     def wrap(self, asgi: ASGIApp) -> ASGIApp:
         for cls, args, kwargs in reversed(self._asgi_middleware):
@@ -198,12 +216,21 @@ class App(Worker):
             raise ConfigError(f"{what}: the app has started; declare everything at import")
 
     def _prepare(self) -> None:
-        if not self._started:
+        if self.dispatch == self._first:
             self.dispatch = self._compile("")
+            self.uses_ctx = self._looks_at_ctx()
 
     def _first(self, request: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Any]:
         self._prepare()
         return self.dispatch(request, env, ctx)
+
+    def _looks_at_ctx(self) -> bool:
+        if self._on_error is not None or self._router.mounts:
+            return True
+        if any(count == 4 for _, count in self._middleware):
+            return True
+        routes = [*self._router.routes, *([self._fallback] if self._fallback else [])]
+        return any(route.target is route.handler for route in routes)
 
     def handler_of(self, request: Request) -> Any:
         return request._route.handler if request._route is not None else self
@@ -224,8 +251,12 @@ class App(Worker):
         """Routes, then mounts, then the fallback."""
         router = self._router
         static, find = {} if prefix else router.static, router.find
-        depth = prefix.count("/")
-        mounts = [(mount, self._enter(prefix + mount, other)) for mount, other in router.mounts]
+        above = split(prefix, prefix)[1:]
+        depth = len(above)
+        mounts = [
+            (split(mount, mount)[1:], self._enter(prefix + mount, other))
+            for mount, other in router.mounts
+        ]
         last = self._fallback or Route(_not_found, _not_found)
 
         def core(request: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Any]:
@@ -234,10 +265,12 @@ class App(Worker):
             if route is not None:
                 request._route = route
                 return route.target(request, env, ctx)  # type: ignore[no-any-return]
-            path, raw = request.target()
-            segments = split(path, raw)
+            segments = split(*request.target())
             if depth:
-                segments[: depth + 1] = [""]
+                if segments[1 : depth + 1] != above:  # an inner middleware sent it elsewhere
+                    request._route = last
+                    return last.target(request, env, ctx)  # type: ignore[no-any-return]
+                segments = ["", *(segments[depth + 1 :] or [""])]
             values: list[Any] = []
             route = find(request.method, segments, values)
             if route is not None:
@@ -245,9 +278,8 @@ class App(Worker):
             elif allow := router.allowed(segments):
                 return _other_method(request.method, allow)
             else:
-                local = path[len(prefix) :]
                 for mount, enter in mounts:
-                    if local.startswith(mount) and local[len(mount) : len(mount) + 1] in ("", "/"):
+                    if segments[1 : len(mount) + 1] == mount:
                         return enter(request, env, ctx)
                 route = last
             request._route = route
@@ -259,10 +291,17 @@ class App(Worker):
         if isinstance(other, App):
             return other._compile(prefix)
         if isinstance(other, Worker):
-            return other.dispatch
+            worker = other
+
+            async def pass_on(request: Request, env: Any, ctx: ExecutionContext) -> Response:
+                value = await worker.dispatch(request, env, ctx)
+                return convert(value, worker.handler_of(request))
+
+            return pass_on
+        root_path = unquote(prefix)
 
         def enter(request: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Response]:
-            return call_asgi(other, request, ctx, root_path=prefix)
+            return call_asgi(other, request, ctx, root_path=root_path)
 
         return enter
 
@@ -291,7 +330,7 @@ class App(Worker):
                 if value is None:
                     raise
                 logger.error(
-                    "%s %s failed (request %s)",
+                    "%s %r failed (request %s)",
                     request.method,
                     request.path,
                     ctx.request_id,

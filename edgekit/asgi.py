@@ -22,6 +22,7 @@ from edgekit.web.request import Request
 from edgekit.web.response import Response
 from edgekit.web.spelling import Plain
 from edgekit.web.streams import ReadableStream
+from edgekit.web.url import URLSearchParams
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -31,6 +32,7 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY = 100 * 1024 * 1024  # bytes of a request's body, unless the configuration says otherwise
 
+_new_headers = Headers.__new__
 _UNREAD: Any = object()  # a body that nobody has asked for yet
 
 # Bytes that a path may have without the URL standard changing, or decoding, any of them.
@@ -45,51 +47,30 @@ _DEFAULT_PORTS = {"http": b":80", "https": b":443", "ws": b":80", "wss": b":443"
 class AsgiRequest(Request):
     """A Request over an ASGI connection. Its headers cannot be changed."""
 
-    __slots__ = (
-        "_ahead",
-        "_arrived",
-        "_controller",
-        "_path",
-        "_receive",
-        "complete",
-        "gone",
-        "max_body",
-        "raw_path",
-        "reading",
-        "scope",
-    )
-    _defaults = {
-        **Request._defaults,
-        "_ahead": None,  # a message that watch() took before anybody asked
-        "_arrived": None,  # an event, set when it did; None when nobody watches
-        "_body": _UNREAD,
-        "_controller": None,
-        "_headers": None,
-        "_path": None,
-        "_url": None,
-        "_used": False,
-        "complete": False,  # the body's last message has been received
-        "gone": False,  # the client went away
-        "max_body": MAX_BODY,
-        "reading": False,  # somebody is inside receive()
-        "redirect": "follow",
-    }
-
-    _ahead: Message | None
-    _arrived: asyncio.Event | None
-    _controller: AbortController | None
-    _path: str | None
-    complete: bool
-    gone: bool
-    max_body: int
-    reading: bool
+    # See Request for why these are class attributes.
+    _ahead: Message | None = None  # a message that watch() took before anybody asked
+    _arrived: asyncio.Event | None = None  # set when it did; None when nobody watches
+    _body: Any = _UNREAD
+    _controller: AbortController | None = None
+    _headers: Headers | None = None
+    _path: str | None = None
+    _url: str | None = None
+    _used: bool = False
+    complete: bool = False  # the body's last message has been received
+    gone: bool = False  # the client went away
+    max_body: int = MAX_BODY
+    raw_path: bytes | None = None
+    reading: bool = False  # somebody is inside receive()
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self.method = scope["method"]
         self._receive = receive
-        # What a route without parameters is looked up by; None where that would need a closer look.
-        self.raw_path: bytes | None = None if scope.get("root_path") else scope.get("raw_path")
+        try:
+            # What a literal route is looked up by; None where that would need a closer look.
+            self.raw_path = None if scope["root_path"] else scope["raw_path"]
+        except KeyError:  # both are optional
+            self.raw_path = None if scope.get("root_path") else scope.get("raw_path")
 
     @property
     def url(self) -> str:
@@ -102,7 +83,9 @@ class AsgiRequest(Request):
     def headers(self) -> Headers:
         headers: Headers | None = self._headers
         if headers is None:
-            headers = self._headers = Headers.from_raw(list(self.scope["headers"]), immutable=True)
+            headers = self._headers = _new_headers(Headers)
+            headers._raw = self.scope["headers"]
+            headers.immutable = True
         return headers
 
     @property
@@ -124,8 +107,13 @@ class AsgiRequest(Request):
             return local_path(scope), None
         return unquote(encoded), encoded
 
-    def _split(self) -> tuple[str, str]:
-        return "", self.scope["query_string"].decode("latin-1")
+    @property
+    def query(self) -> URLSearchParams:
+        query = self._query
+        if query is None:
+            text = self.scope["query_string"].decode("latin-1")
+            query = self._query = URLSearchParams(text)
+        return query
 
     @property
     def cf(self) -> Plain | None:
@@ -168,13 +156,25 @@ class AsgiRequest(Request):
     async def bytes(self) -> Bytes:
         if self._body is not _UNREAD:
             return await super().bytes()
-        if not self._expects_body():
-            self._body = None
-            return b""
-        self._body = b""
         self._used = True
-        chunks = [chunk async for chunk in self._chunks()]
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if self._ahead is None and self._arrived is None:
+            self.reading = True
+            try:
+                message = await self._receive()
+            finally:
+                self.reading = False
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                # All in one message, as most bodies are.
+                self.complete = True
+                body: bytes = message.get("body", b"")
+                if len(body) > self.max_body:
+                    raise self._too_large()
+                self._body = body or None
+                return body
+            self._ahead = message
+        self._expects_body()
+        self._body = b""
+        return b"".join([chunk async for chunk in self._chunks()])
 
     def _take(self) -> Any:
         self._settle()

@@ -21,22 +21,21 @@ Spawn = Callable[[Coroutine[Any, Any, Any], "ExecutionContext"], None]
 
 
 class ExecutionContext(Spelled):
-    """Given to a handler as `ctx`, one an event.
+    """Given to a handler as `ctx`, one an event."""
 
-    `props` are what the caller of a service binding passed along.
-    """
-
-    __slots__ = ("_request_id", "_spawn", "passes_through", "props")
-    _defaults = {"_request_id": None, "passes_through": False, "props": Plain()}
-
-    _request_id: str | None
-    passes_through: bool
-    props: Any
+    _request_id: str | None = None
+    passes_through: bool = False
 
     def __init__(self, spawn: Spawn | None = None, *, props: Any = None) -> None:
         self._spawn = spawn or _background.spawn
-        if props is not None:
-            self.props = props
+        self._props = props
+
+    @property
+    def props(self) -> Any:
+        """What the caller of a service binding passed along; empty otherwise."""
+        if self._props is None:
+            self._props = Plain()
+        return self._props
 
     @property
     def request_id(self) -> str:

@@ -38,7 +38,7 @@ class _Node:
     __slots__ = ("integer", "literal", "rest", "routes", "text")
 
     def __init__(self) -> None:
-        self.literal: dict[str, _Node] = {}
+        self.literal: dict[str, _Node] | None = None
         self.integer: _Node | None = None
         self.text: _Node | None = None
         self.rest: dict[str, Route] | None = None
@@ -56,7 +56,7 @@ def parse(pattern: str) -> list[tuple[str, str]]:
     texts = pattern[1:].split("/")
     for i, text in enumerate(texts):
         if "{" not in text and "}" not in text:
-            if text in (".", ".."):
+            if unquote(text) in (".", ".."):
                 raise ConfigError(f"route {pattern!r}: {text!r} can never be requested")
             segments.append(("literal", unquote(text)))
             continue
@@ -90,6 +90,7 @@ class Router:
         # (method, path as bytes) -> route, for literal patterns: one look-up. No such path has a
         # byte that decoding or normalising would change.
         self.static: dict[tuple[str, bytes | None], Route] = {}
+        self.routes: list[Route] = []
         self.mounts: list[tuple[str, Any]] = []  # (prefix, target), the longest prefix first
 
     def add(self, methods: Iterable[str], pattern: str, target: Any, handler: Any = None) -> None:
@@ -99,6 +100,8 @@ class Router:
         node = self._root
         for kind, text in segments:
             if kind == "literal":
+                if node.literal is None:
+                    node.literal = {}
                 node = node.literal.setdefault(text, _Node())
             elif kind == "int":
                 node.integer = node = node.integer or _Node()
@@ -116,6 +119,7 @@ class Router:
                     f"route {method} {pattern!r} takes the same paths as {routes[method].pattern!r}"
                 )
             routes[method] = Route(target, handler, pattern, names)
+            self.routes.append(routes[method])
             if not names and _SIMPLE(pattern):
                 self.static[method, pattern.encode()] = routes[method]
 
@@ -148,6 +152,9 @@ class Router:
 
 def split(path: str, raw: str | None) -> list[str]:
     """A path's decoded segments; `raw` is its percent-encoded form where that is not the same."""
+    text = path if raw is None else raw
+    if text[:1] not in ("/", ""):
+        return [text]  # such as "*": nothing a route could take
     return path.split("/") if raw is None else [unquote(segment) for segment in raw.split("/")]
 
 
@@ -164,7 +171,8 @@ def _find(
     while at < count:
         segment = segments[at]
         at += 1
-        literal = node.literal.get(segment)
+        children = node.literal
+        literal = None if children is None else children.get(segment)
         integer, text, rest = node.integer, node.text, node.rest
         if integer is None and rest is None:
             if literal is None:
@@ -213,7 +221,7 @@ def _methods(node: _Node, segments: list[str], at: int, methods: set[str]) -> No
         methods.update(node.routes or ())
         return
     segment = segments[at]
-    if segment in node.literal:
+    if node.literal is not None and segment in node.literal:
         _methods(node.literal[segment], segments, at + 1, methods)
     if node.integer is not None and _integer(segment):
         _methods(node.integer, segments, at + 1, methods)

@@ -90,6 +90,8 @@ class Worker:
     """
 
     dispatch: Dispatch
+    # Whether anything looks at `ctx`; where nothing does, the host passes None and saves making one.
+    uses_ctx: bool = True
 
     def __init__(
         self,
@@ -174,6 +176,7 @@ def worker(target: Any) -> Worker:
     parameters = list(inspect.signature(target).parameters.values())
     annotation = parameters[1].annotation if len(parameters) > 1 else None
     made = Worker(dispatch, target, env_class=_env_class(target, annotation))
+    made.uses_ctx = dispatch is target  # not adapted: it takes all three
     functools.update_wrapper(made, target)
     return made
 

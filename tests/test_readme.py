@@ -16,6 +16,7 @@ from types import ModuleType
 
 import pytest
 
+from edgekit import App
 from edgekit.testing import TestClient
 
 ROOT = Path(__file__).parent.parent
@@ -74,6 +75,17 @@ async def test_tour_passes_its_own_tests(main: ModuleType, name: str) -> None:
 async def test_single_function_of_the_tour_is_a_whole_worker(main: ModuleType) -> None:
     async with TestClient(main.fetch) as client:
         assert await (await client.get("/x")).text() == "You asked for /x\n"
+
+
+async def test_front_of_the_tour_redirects_and_passes_on(main: ModuleType) -> None:
+    served = App()
+    served.mount("/", main.site)
+    async with TestClient(served) as client:
+        moved = await client.get("/home")
+        assert (moved.status, moved.headers["location"]) == (301, "/page")
+        page = await client.get("/page")
+        assert await page.text() == "Still here, below \n"
+        assert page.headers["cache-control"] == "max-age=60"
 
 
 def test_commands_of_the_tour_print_what_stands_there(folder: Path) -> None:

@@ -36,7 +36,7 @@ def open_store(store_url: str, *, durable: bool) -> Store:
     Raises ConfigError, naming the URL or the path, when the store cannot be opened.
     """
     scheme, _, rest = store_url.partition(":")
-    if scheme == "memory" and not rest:
+    if store_url == "memory:":
         return Store(MemoryRecords())
     if scheme == "sqlite" and rest:
         return Store(_open_sqlite(Path(rest), durable=durable))

@@ -229,6 +229,8 @@ def _connect(path: Path) -> apsw.Connection:
 
 def _prepare(con: apsw.Connection, path: Path) -> None:
     """Check that the file is ours, and bring its schema up to date."""
+    if con.readonly("main"):
+        raise ConfigError(f"{path} cannot be written by this user")
     version = con.pragma("user_version")
     if con.pragma("application_id") != _APPLICATION_ID:
         if version or con.execute("SELECT 1 FROM sqlite_schema").get is not None:

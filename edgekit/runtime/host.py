@@ -12,6 +12,7 @@ import logging
 import sys
 from typing import Any
 
+from edgekit import host
 from edgekit.asgi import MAX_BODY, ASGIApp, AsgiRequest, Receive, Scope, Send, response_start
 from edgekit.bindings.fetcher import Fetcher
 from edgekit.context import ExecutionContext
@@ -20,7 +21,7 @@ from edgekit.runtime import pages, sockets
 from edgekit.runtime.forwarded import Trusted
 from edgekit.runtime.isolate import Isolate
 from edgekit.web.body import TEXT
-from edgekit.web.response import Response, convert
+from edgekit.web.response import JSON, Response, convert
 from edgekit.web.streams import ReadableStream
 from edgekit.web.websocket import WebSocket
 from edgekit.worker import Worker, error_response
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.25
 _TEXT = (b"content-type", TEXT)
+_JSON = (b"content-type", JSON)
 MAX_URL = 16 * 1024  # bytes of path and query; 414 above
 MAX_HEADERS = 128 * 1024  # bytes of all names and values; 431 above
 
@@ -83,7 +85,7 @@ class Host:
         max_body = None if config.max_body_bytes == MAX_BODY else config.max_body_bytes
         worker, env, running = self.worker, self.isolate.env, self._running
         spawn, dispatch = self.isolate.background.spawn, self.worker.dispatch
-        loop = asyncio.get_running_loop()
+        uses_ctx, loop = worker.uses_ctx, asyncio.get_running_loop()
         task_of = _current_task
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,34 +97,40 @@ class Host:
             request = AsgiRequest(scope, receive)
             if max_body is not None:
                 request.max_body = max_body
-            ctx = ExecutionContext(spawn)
+            ctx: Any = ExecutionContext(spawn) if uses_ctx else None
             running[request] = task_of(loop)
             started = False
             body: Any
             try:
                 try:
+                    size = len(scope["query_string"]) + len(scope["path"])
+                    if size > MAX_URL:
+                        raise HTTPError(414)
+                    # Names count as 32 bytes each, in the manner of RFC 9113, 6.5.2: measuring them
+                    # too would cost as much again.
                     size = 0
-                    for name, header in scope["headers"]:
-                        size += len(name) + len(header)
-                    if (
-                        size > MAX_HEADERS
-                        or len(scope["path"]) + len(scope["query_string"]) > MAX_URL
-                    ):
-                        response = _refusal(size)
-                    else:
-                        response = await dispatch(request, env, ctx)
-                        if response.__class__ is str and request.method != "HEAD":
-                            # The same as below for Response(text), without making one.
-                            body = response.encode("utf-8", "replace")
-                            headers = [_TEXT, (b"content-length", b"%d" % len(body))]
-                            started = True
-                        elif response.__class__ is not Response:
-                            response = convert(response, worker.handler_of(request))
+                    for _, header in scope["headers"]:
+                        size += len(header)
+                    if size > MAX_HEADERS or len(scope["headers"]) > MAX_HEADERS // 32:
+                        raise HTTPError(431)
+                    response = await dispatch(request, env, ctx)
+                    kind = response.__class__
+                    if (kind is str or kind is dict) and request.method != "HEAD":
+                        # The same as below for Response(text) and Response.json(data), without one.
+                        if kind is str:
+                            body, content_type = response.encode("utf-8", "replace"), _TEXT
+                        else:
+                            body, content_type = host.json_encode(response), _JSON
+                        length = (b"content-length", b"%d" % len(body))
+                        started = True
+                    elif kind is not Response:
+                        response = convert(response, worker.handler_of(request))
                 except HTTPError as error:
                     response = error_response(error)
                 except Exception as error:
-                    response = await self._rescue(request, ctx, error)
+                    response = await self._rescue(request, ctx or ExecutionContext(spawn), error)
                 if started:
+                    headers = [content_type, length]
                     await send({"type": "http.response.start", "status": 200, "headers": headers})
                     await send({"type": "http.response.body", "body": body})
                     return
@@ -149,6 +157,7 @@ class Host:
                 running[request].uncancel()
             except Exception as error:
                 if not request.gone:
+                    ctx = ctx or ExecutionContext(spawn)
                     await self._fell(request, ctx, error, None if started else send)
             finally:
                 del running[request]
@@ -161,11 +170,15 @@ class Host:
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
             self._serve = self._compile()
+            if self.worker._host is self:  # one call less for each request
+                self.worker._host = self._serve
         assert self._serve is not None
         return self._serve
 
     async def stop(self) -> None:
         """Stop the isolate."""
+        if self.worker._host is self._serve:
+            self.worker._host = self
         self._serve = None
         for socket in list(self._sockets):
             socket._peer.accept()
@@ -265,7 +278,7 @@ class Host:
 
     def _log(self, request: AsgiRequest, ctx: ExecutionContext, error: Exception) -> None:
         logger.error(
-            "%s %s failed (request %s)",
+            "%s %r failed (request %s)",
             request.method,
             request.scope["path"],
             ctx.request_id,
@@ -298,10 +311,3 @@ class Host:
         if request.gone and task is not None:
             request.abort()
             task.cancel()
-
-
-def _refusal(size: int) -> Response:
-    """For what no Worker would be given: headers of `size` bytes, or too long a URL."""
-    if size > MAX_HEADERS:
-        return Response("Request Header Fields Too Large", status=431)
-    return Response("URI Too Long", status=414)

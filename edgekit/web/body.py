@@ -62,8 +62,6 @@ def extract_body(body: Any) -> tuple[bytes | ReadableStream | None, bytes | None
 class Body(Spelled):
     """Mixin: `body`, `body_used` and the methods that read it, each once."""
 
-    __slots__ = ("_body", "_used")
-
     _body: Bytes | ReadableStream | None
     _used: bool
 
@@ -107,7 +105,9 @@ class Body(Spelled):
 
     async def read_json(self, type: Any = None) -> Any:
         """The body as JSON, checked against `type` where given. See the heirs' `json`."""
-        data = await self.bytes()
+        return self._decode(await self.bytes(), type)
+
+    def _decode(self, data: Bytes, type: Any) -> Any:
         if data[:3] == b"\xef\xbb\xbf":
             data = data[3:]
         try:

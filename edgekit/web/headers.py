@@ -49,6 +49,8 @@ def encode_name(name: str) -> bytes:
 
 def encode_value(value: str, name: str = "") -> bytes:
     """A header's value as bytes, stripped; WebTypeError for NUL, CR, LF or a character above U+00FF."""
+    if value.__class__ is str and value.isprintable() and value.isascii():
+        return value.strip(" ").encode()
     try:
         raw = value.encode("latin-1").strip(b" \t\r\n")
     except UnicodeEncodeError:
@@ -120,11 +122,8 @@ class Headers(Spelled, MutableMapping[str, str]):
     def get(self, name: str, /, default: Any = None) -> Any:
         """The value, several joined by ", "; `default` where there is none."""
         key = _names.get(name) or encode_name(name)
-        found: bytes | None = None
-        for other, value in self._raw:
-            if other == key:
-                found = value if found is None else found + b", " + value
-        return default if found is None else found.decode("latin-1")
+        values = [value for other, value in self._raw if other == key]
+        return b", ".join(values).decode("latin-1") if values else default
 
     def get_all(self, name: str) -> list[str]:
         """Every value of that name, in order; an empty list where there is none."""
@@ -144,10 +143,13 @@ class Headers(Spelled, MutableMapping[str, str]):
         return isinstance(name, str) and self.has(name)
 
     def __getitem__(self, name: str) -> str:
-        value = self.get(name)
-        if value is None:
+        key = _names.get(name) or encode_name(name)
+        values = [value for other, value in self._raw if other == key]
+        if len(values) == 1:
+            return values[0].decode("latin-1")
+        if not values:
             raise KeyError(name)
-        return value
+        return b", ".join(values).decode("latin-1")
 
     def _combined(self) -> list[tuple[str, str]]:
         """Sorted and combined as the Fetch standard says."""
@@ -195,15 +197,20 @@ class Headers(Spelled, MutableMapping[str, str]):
 
     def set(self, name: str, value: str) -> None:
         """Replace every value of that name by one."""
-        self._guard()
-        key, new = encode_name(name), (encode_name(name), encode_value(value, name))
+        if self.immutable:
+            self._guard()
+        key = _names.get(name) or encode_name(name)
+        new = (key, encode_value(value, name))
         raw = self._raw
-        for i, (other, _) in enumerate(raw):
-            if other == key:
-                raw[i] = new
-                raw[i + 1 :] = [pair for pair in raw[i + 1 :] if pair[0] != key]
-                return
-        raw.append(new)
+        for pair in raw:
+            if pair[0] == key:
+                break
+        else:
+            raw.append(new)
+            return
+        i = raw.index(pair)
+        raw[i] = new
+        raw[i + 1 :] = [pair for pair in raw[i + 1 :] if pair[0] != key]
 
     def delete(self, name: str) -> None:
         """Remove every value of that name; nothing happens where there is none."""

@@ -64,32 +64,14 @@ class Response(Body):
     a body with 101, 204, 205 or 304, and for headers that HTTP does not allow.
     """
 
-    __slots__ = (
-        "_content_type",
-        "_headers",
-        "_status_text",
-        "cf",
-        "redirected",
-        "status",
-        "type",
-        "url",
-        "web_socket",
-    )
-
-    _defaults = {
-        "_status_text": "",
-        "cf": None,
-        "redirected": False,
-        "type": "default",
-        "url": "",
-        "web_socket": None,
-    }
-
+    # Class attributes stand for what nobody has set, as in Request.
+    _status_text: str = ""
+    cf: Any = None
+    redirected: bool = False
     status: int
-    url: str
-    type: str
-    redirected: bool
-    web_socket: WebSocket | None
+    type: str = "default"
+    url: str = ""
+    web_socket: WebSocket | None = None
 
     def __init__(
         self,
@@ -205,7 +187,9 @@ class Response(Body):
         """The headers, which can be changed until the response is sent."""
         headers = self._headers
         if headers is None:
-            headers = self._headers = self._with_type(Headers())
+            content_type = self._content_type
+            raw = [] if content_type is None else [(b"content-type", content_type)]
+            headers = self._headers = Headers.from_raw(raw)
         return headers
 
     @property

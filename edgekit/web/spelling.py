@@ -1,18 +1,18 @@
 """Workers' spelling beside Python's: the one mechanism, used by every public class.
 
 On Workers a call reads `kv.getWithMetadata(k, {"cacheTtl": 60})`; here it is
-`kv.get_with_metadata(k, cache_ttl=60)`. Both work. `Spelled` answers a camelCase attribute with the
-snake_case one; `options` lets a method take its keyword arguments in either spelling, and also as one
-trailing dict (None counts as no options). `Plain` is what a plain JavaScript object becomes: a dict
-with attributes.
+`kv.get_with_metadata(k, cache_ttl=60)`. Both work. `Spelled` gives a class the camelCase names;
+`options` lets a method take its options in either spelling, and also as one trailing dict (None
+counts as no options). `Plain` is what a plain JavaScript object becomes: a dict with attributes.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from collections.abc import Callable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,26 +32,21 @@ def camel(name: str) -> str:
 
 
 class Spelled:
-    """Mixin: an attribute that is missing in camelCase is looked up in snake_case.
+    """Mixin: every public attribute that a class defines in snake_case has its camelCase name too.
 
-    `_defaults` holds the values of slots that nobody has set: an object that is made a hundred
-    thousand times a second sets only those that differ.
+    The names are added when the class is made: a `__getattr__` would slow down every attribute of
+    every object, since CPython does not specialise the classes that have one.
     """
 
     __slots__ = ()
-    _defaults: ClassVar[Mapping[str, Any]] = {}
 
-    if not TYPE_CHECKING:  # hidden, or type checkers would accept any attribute
-
-        def __getattr__(self, name: str) -> Any:
-            if name in self._defaults:
-                return self._defaults[name]
-            other = snake(name)
-            if other == name:
-                raise AttributeError(
-                    f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
-                )
-            return getattr(self, other)
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, value in list(vars(cls).items()):
+            if name.startswith("_") or (other := camel(name)) == name or other in vars(cls):
+                continue
+            plain = not (callable(value) or hasattr(value, "__get__"))
+            setattr(cls, other, property(attrgetter(name)) if plain else value)
 
 
 def options(method: F) -> F:

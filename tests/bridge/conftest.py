@@ -15,13 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from .bridge import HERE, Bridge
+from tests.bridge.bridge import HERE, Bridge
 
 REPOSITORY = HERE.parent.parent
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "bridge: compares with the real platform; needs node")
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +57,6 @@ def installed(folder: Path) -> bool:
 
 
 def unavailable(reason: str) -> None:
-    if "node" in os.environ.get("EDGEKIT_REQUIRE", ""):
+    if "node" in os.environ.get("EDGEKIT_REQUIRE", "").split(","):
         pytest.fail(f"the real platform is required: {reason}", pytrace=False)
     pytest.skip(f"no real platform to compare with: {reason}")

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .bridge import Call, Failure, Stream
+from tests.bridge.bridge import Call, Failure, Stream
 
 
 class Difference(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -25,9 +26,8 @@ from edgekit.engines.memory import MemoryRecords
 from edgekit.engines.sqlite import SQLiteRecords
 from edgekit.errors import KVError, WebSyntaxError
 from edgekit.testing.clock import ManualClock
-
-from .bridge import Bridge, Call, Repeat, Result, Stream, perform
-from .differences import KNOWN_DIFFERENCES, explained
+from tests.bridge.bridge import Bridge, Call, Repeat, Result, Stream, perform
+from tests.bridge.differences import KNOWN_DIFFERENCES, explained
 
 pytestmark = pytest.mark.bridge
 
@@ -117,17 +117,50 @@ def alike(real: Any, here: Any) -> bool:
     return bool(real == here)
 
 
-# What calls are made of. Keys are few, so that calls meet; the odd ones are at the limits.
+# What calls are made of. The usual keys are few, so that calls meet; the odd ones are at the limits.
 
-keys = st.one_of(
-    st.sampled_from(["a", "ab", "abc", "b", "a/b", "é", "éa", "\uffff", "𝄞", "0", "7", "b\0"]),
-    st.sampled_from(["a b", "a+b", "a%2Fb", "a?b#c&d=e", "./x", "../x", "...", "__proto__", "\n"]),
-    st.sampled_from(
-        ["", ".", "..", "k" * 512, "k" * 513, "é" * 256, "é" * 257, "a\ud800", "\udc00b"]
+USUAL_KEYS = ["a", "ab", "b", "é", "𝄞"]
+ODD_KEYS = [
+    *(
+        "abc",
+        "a/b",
+        "éa",
+        "\uffff",
+        "0",
+        "7",
+        "01",
+        "b\0",
+        "a b",
+        "a+b",
+        "a%2Fb",
+        "a?b#c&d=e",
+        "\n",
     ),
-    st.sampled_from([7, -1, 1.5, 2.0, True, None, "\ud83d\ude00"]),
-    st.text(max_size=6),
-)
+    *("./x", "../x", "...", "", ".", "..", "k" * 512, "k" * 513, "é" * 256, "é" * 257, "__proto__"),
+    *("a\ud800", "\udc00b", "\ud83d\ude00", 7, -1, 1.5, 2.0, True, None),
+]
+ODD_VALUES = [
+    *("", "5", "null", "true", '"é"', " 1 ", "{", "[1,]", "01", "-0", "1.0", "1e400", "NaN", "\0"),
+    *('{"a": [1, 2.5, null]}', '{"a":1,"a":2}', '{"__proto__":1}', "12345678901234567890123"),
+    *('"\\ud800"', '"\x01"', "\ufeff{}", "\ufeff\ufeffa", "a\ud800b", "\ud83d\ude00"),
+    *(
+        b"",
+        b"\xff\xfe",
+        b"\xed\xa0\x80",
+        b'"\xff"',
+        b"\xef\xbb\xbf1",
+        b"\xf0\x9d\x84",
+        b"\xe2\x82a",
+    ),
+    *(5, -1, 1.5, 2.0, 1e20, 1e21, 1e22, 1e-5, 1e-7, float("inf"), float("nan"), True, None),
+    *([], [1], {}, {"a": 1}),
+    *(Stream(()), Stream((b"", b"\xc3", b"\xa9")), Repeat("é", 65_535), Repeat(b"\0", 65_536)),
+    Repeat("x", 200_001),
+]
+TYPES = ["text", "json", "arrayBuffer", "stream", "blob", "TEXT", "", 5]
+
+usual_keys = st.sampled_from(USUAL_KEYS)
+keys = st.one_of(usual_keys, usual_keys, st.sampled_from(ODD_KEYS), st.text(max_size=6))
 json_values = st.recursive(
     st.one_of(
         st.none(),
@@ -149,23 +182,12 @@ metadata = st.one_of(
     st.integers(500, 515).map(lambda count: ["\n"] + ["\x01\x7f\u2028"] * (count // 10)),
     st.just(float("nan")),
 )
-chunks = st.lists(st.binary(max_size=40), max_size=4).map(tuple)
 values = st.one_of(
     st.text(max_size=20),
     st.binary(max_size=20),
-    st.sampled_from(
-        ['{"a": [1, 2.5, null]}', "null", "[1e999]", '"\\ud800"', "{", "", "\ufeff{}", "NaN"]
-    ),
-    st.sampled_from(
-        [b"\xff\xfe", b"\xed\xa0\x80", b'"\xff"', b"\xef\xbb\xbf\xef\xbb\xbf1", "a\ud800b"]
-    ),
-    st.sampled_from(
-        ["12345678901234567890123", "-0", "01", '{"a":1,"a":2}', '{"__proto__":1}', " 1 "]
-    ),
-    st.builds(Repeat, st.sampled_from(["x", "é", b"\0"]), st.sampled_from([65535, 65536, 200_001])),
-    chunks.map(Stream),
-    st.sampled_from([5, -1, 1.5, 2.0, 1e20, 1e21, 1e22, 1e-5, 1e-7, float("inf"), True, None]),
-    st.sampled_from([[], [1], {}, {"a": 1}]),
+    st.sampled_from(ODD_VALUES),
+    json_values.map(json.dumps),
+    st.lists(st.binary(max_size=40), max_size=4).map(tuple).map(Stream),
 )
 numbers = st.sampled_from(
     [0, -1, "x", "", float("nan"), float("-inf"), True, 2**31, -(2**31) - 1, 1e20]
@@ -178,10 +200,10 @@ cursors = st.one_of(
     st.builds(Result, st.integers(0, CALLS - 1), st.just("cursor")),
     st.sampled_from(["", "YQ==", "YQ", "YQ=YQ", "Y!Q==", "é", "/w==", "_w==", "zzz", "Y", 5]),
 )
-types = st.sampled_from(["text", "json", "arrayBuffer", "stream", "blob", "TEXT", "", 5])
+types = st.sampled_from(["json", *TYPES])
 many = st.one_of(
     st.lists(keys, max_size=6),
-    st.lists(st.sampled_from(["a", "ab", "b", "é", "7"]), max_size=6),
+    st.lists(usual_keys, min_size=1, max_size=6),
     st.sampled_from([["a"] * 100, ["a"] * 101, ("a", "b")]),
 )
 
@@ -197,7 +219,7 @@ def call(method: str, *args: Any, **optional: Any) -> st.SearchStrategy[Call]:
 
 
 puts = call("put", keys, values, expiration_ttl=ttls, expiration=moments, metadata=metadata)
-plain_puts = call("put", keys, values, metadata=metadata)
+plain_puts = call("put", usual_keys, values, metadata=metadata)
 gets = st.sampled_from(["get", "get_with_metadata"]).flatmap(
     lambda method: call(method, st.one_of(keys, many), type=types, cache_ttl=cache_ttls)
 )
@@ -227,6 +249,24 @@ def without_later_results(call: Call, at: int) -> Call:
         options = {name: value for name, value in call.options.items() if name != "cursor"}
         return Call(call.method, call.args, options, call.spelling)
     return call
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: ascii(value)[:60])
+@pytest.mark.parametrize("options", [{}, {"metadata": {"a": "é"}}], ids=["bare", "with metadata"])
+def test_value_is_read_in_every_way_as_on_the_platform(
+    real: Bridge, here: Here, value: Any, options: dict[str, Any]
+) -> None:
+    calls = [Call("put", ("k", value), options)]
+    for method, key in itertools.product(["get", "get_with_metadata"], ["k", ["k", "none"]]):
+        calls += [Call(method, (key,)), *(Call(method, (key,), {"type": each}) for each in TYPES)]
+    compare(real, here, calls)
+
+
+@pytest.mark.parametrize("key", ODD_KEYS, ids=lambda key: ascii(key)[:60])
+def test_key_is_taken_in_every_way_as_on_the_platform(real: Bridge, here: Here, key: Any) -> None:
+    reads = [Call("get", (key,)), Call("get", ([key, "a"],)), Call("list")]
+    lists = [Call("list", (), {"prefix": key}), Call("list", (), {"cursor": key})]
+    compare(real, here, [Call("put", (key, "v")), *reads, *lists, Call("delete", (key,)), *reads])
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])

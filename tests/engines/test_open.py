@@ -65,12 +65,17 @@ def test_a_file_where_a_directory_has_to_be_is_named(tmp_path: Path, path: str) 
 @pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() == 0, reason="nothing is forbidden to root"
 )
-def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+async def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
+    await open_store(f"sqlite:{tmp_path / 'state'}", durable=True).close()
+    (tmp_path / "state" / "records.sqlite3").chmod(0o400)
+    with pytest.raises(ConfigError, match=r"records\.sqlite3 cannot be written"):
+        open_store(f"sqlite:{tmp_path / 'state'}", durable=True)
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigError, match=str(tmp_path)):
-        open_store(f"sqlite:{tmp_path / 'state'}", durable=True)
+        open_store(f"sqlite:{tmp_path / 'new'}", durable=True)
     with pytest.raises(ConfigError, match=str(tmp_path)):
         open_store(f"sqlite:{tmp_path}", durable=True)
+    tmp_path.chmod(0o700)
 
 
 def test_memory_imports_no_sqlite() -> None:

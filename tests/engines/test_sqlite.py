@@ -256,6 +256,7 @@ def somebody_checkpointing(path: Path) -> Iterator[None]:
         return not may_end.wait()
 
     checkpointer.set_busy_handler(wait)
+    checkpointer.pragma("user_version")  # it has nothing to write back before it has read
     writer.execute("BEGIN IMMEDIATE")  # what a full checkpoint waits for, once it has begun
 
     def checkpoint() -> None:
