@@ -132,9 +132,22 @@ class Server:
         """CPU time that the process has used: its own clock, which Linux lets others read."""
         return time.clock_gettime_ns((~self._process.pid << 3) | 2)
 
-    def memory(self) -> int:
-        """Resident memory in KiB, as counted page by page (`VmRSS` is a rounded one)."""
-        return self._read("smaps_rollup", "Rss")
+    def memory(self, field: str = "Rss") -> int:
+        """Resident memory in KiB, counted page by page; `Anonymous` is the part that is no file's."""
+        return self._read("smaps_rollup", field)
+
+    def mapped(self) -> dict[str, int]:
+        """Resident KiB of each mapped file, by its name; "heap and anonymous" is the rest."""
+        found: dict[str, int] = {}
+        name = ""
+        for line in Path(f"/proc/{self._process.pid}/smaps").read_text().splitlines():
+            words = line.split()
+            if line.startswith("Rss:"):
+                found[name] = found.get(name, 0) + int(words[1])
+            elif not words[0].endswith(":"):  # the head of the next mapping
+                path = words[5] if len(words) > 5 else ""
+                name = "/".join(path.split("/")[-2:]) if path[:1] == "/" else "heap and anonymous"
+        return found
 
     def peak(self) -> int:
         """The most that was resident since `reset_peak`, in KiB."""

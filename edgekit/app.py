@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from edgekit.asgi import ASGIApp
-from edgekit.asgi_call import call_asgi
+from edgekit.asgi_call import Mounted, call_asgi
 from edgekit.context import ExecutionContext
 from edgekit.env import Env
 from edgekit.errors import ConfigError, HTTPError
@@ -166,7 +166,7 @@ class App(Worker):
                 )
         if not callable(other):
             raise ConfigError(f"mount {prefix!r}: {other!r} is neither an App nor an ASGI app")
-        self._router.mount(prefix, other)
+        self._router.mount(prefix, other if isinstance(other, Worker) else Mounted(other))
 
     # Serving ----------------------------------------------------------------------------------------
 
@@ -182,11 +182,15 @@ class App(Worker):
         inner = [a for _, a in self._router.mounts if isinstance(a, Worker)]
         return [self.env_class, *(c for other in inner for c in other.env_classes())]
 
-    def mounted(self) -> list[ASGIApp]:
-        apps: list[ASGIApp] = []
+    def mounted(self) -> list[Mounted]:
+        apps: list[Mounted] = []
         for _, other in self._router.mounts:
-            inner = other.mounted() if isinstance(other, Worker) else [other]
-            apps += [app for app in inner if all(app is not known for known in apps)]
+            for mounted in other.mounted() if isinstance(other, Worker) else [other]:
+                known = next((m for m in apps if m.app is mounted.app), None)
+                if known is None:
+                    apps.append(mounted)
+                else:  # one app in two places lives once
+                    mounted.state = known.state
         return apps
 
     async def on_start_event(self, env: Any) -> None:
@@ -287,7 +291,7 @@ class App(Worker):
 
         return core
 
-    def _enter(self, prefix: str, other: Worker | ASGIApp) -> Dispatch:
+    def _enter(self, prefix: str, other: Worker | Mounted) -> Dispatch:
         if isinstance(other, App):
             return other._compile(prefix)
         if isinstance(other, Worker):

@@ -11,14 +11,14 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from edgekit import host
-from edgekit.errors import HTTPError, WebTypeError
+from edgekit.errors import BodyUsedError, HTTPError, WebTypeError
 from edgekit.web.abort import AbortController, AbortSignal
 from edgekit.web.body import Bytes
 from edgekit.web.headers import Headers
-from edgekit.web.request import Request
+from edgekit.web.request import Request, below
 from edgekit.web.response import Response
 from edgekit.web.spelling import Plain
 from edgekit.web.streams import ReadableStream
@@ -37,6 +37,7 @@ _UNREAD: Any = object()  # a body that nobody has asked for yet
 
 # Bytes that a path may have without the URL standard changing, or decoding, any of them.
 _PLAIN_PATH = bytes(b for b in range(0x21, 0x7F) if b not in b'"#%<>?\\^`{|}')
+_UNRESERVED = "/!$&'()*+,;=:@"  # beside letters, digits and "-._~": what a path has as it is
 _PLAIN_HOST = re.compile(
     rb"[a-z0-9.-]*[a-z][a-z0-9-]*\.?(?::[0-9]{1,5})?|127\.0\.0\.1:[0-9]{1,5}"
 ).fullmatch
@@ -100,12 +101,20 @@ class AsgiRequest(Request):
         path: str = scope["path"]
         raw = self.raw_path
         # The common case first: nothing that decoding or normalising would change, no prefix.
-        if raw and not raw.translate(None, _PLAIN_PATH) and b"/." not in raw:
+        if raw and not raw.translate(None, _PLAIN_PATH) and b"/." not in raw and raw[:1] == b"/":
             return path, None
         encoded = encoded_path(scope)
         if encoded is None:
             return local_path(scope), None
         return unquote(encoded), encoded
+
+    @property
+    def _root(self) -> str:  # type: ignore[override]
+        return self.scope.get("root_path") or ""
+
+    @property
+    def _connection(self) -> Scope:
+        return self.scope
 
     @property
     def query(self) -> URLSearchParams:
@@ -151,10 +160,10 @@ class AsgiRequest(Request):
 
     @property
     def body_used(self) -> bool:
-        return self._body is not _UNREAD and bool(super().body_used)
+        return self._used or (self._body is not _UNREAD and bool(super().body_used))
 
     async def bytes(self) -> Bytes:
-        if self._body is not _UNREAD:
+        if self._body is not _UNREAD or self._used:
             return await super().bytes()
         self._used = True
         if self._ahead is None and self._arrived is None:
@@ -170,6 +179,7 @@ class AsgiRequest(Request):
                 if len(body) > self.max_body:
                     raise self._too_large()
                 self._body = body or None
+                self._used = body != b""
                 return body
             self._ahead = message
         self._expects_body()
@@ -190,15 +200,18 @@ class AsgiRequest(Request):
 
     def _expects_body(self) -> bool:
         """Whether the request announces a body; 413 when it announces too large a one."""
+        length: int | None = None
         for name, value in self.scope["headers"]:
             if name == b"content-length":
                 if not value.isdigit():
                     raise HTTPError(400, "Invalid Content-Length header")
-                if len(value) > 18 or int(value) > self.max_body:
+                length = int(value) if len(value) < 19 else self.max_body + 1
+                if length > self.max_body:
                     raise self._too_large()
-                return int(value) > 0
-            if name == b"transfer-encoding":
-                return True
+            elif name == b"transfer-encoding":
+                return True  # which overrides the length
+        if length is not None:
+            return length > 0
         # HTTP/2 and 3 need neither header.
         return self.scope.get("http_version", "1.1") >= "2" and self.method not in ("GET", "HEAD")
 
@@ -207,6 +220,7 @@ class AsgiRequest(Request):
         while not self.complete:
             message = await self._next_message()
             if message["type"] != "http.request":
+                self.gone = True
                 raise WebTypeError("Network connection lost.")
             self.complete = not message.get("more_body", False)
             chunk = message.get("body", b"")
@@ -272,27 +286,29 @@ def local_path(scope: Scope) -> str:
 
 def encoded_path(scope: Scope) -> str | None:
     """The percent-encoded path below `root_path`, normalised; None when decoding changes nothing."""
+    path = normal_path(scope)
+    return None if path is None else below(scope.get("root_path") or "", path)
+
+
+def normal_path(scope: Scope) -> str | None:
+    """The percent-encoded path, normalised; None when that is the decoded one."""
     raw: bytes | None = scope.get("raw_path")
     path: str = scope["path"]
+    if path[:1] != "/":
+        if path == "*":
+            return None
+        raise HTTPError(400, "Invalid path")
     if raw is None:
         if path.isascii() and "/." not in path:
             return None
-        url = host.parse_url(
-            "http://h" + path.replace("%", "%25").replace("?", "%3F").replace("#", "%23")
-        )
-    else:
-        if not raw.translate(None, _PLAIN_PATH) and b"/." not in raw:
-            return None
-        url = host.parse_url(
-            "http://h" + raw.partition(b"?")[0].replace(b"#", b"%23").decode("latin-1")
-        )
+        raw = quote(path, safe=_UNRESERVED).encode()
+    elif not raw.translate(None, _PLAIN_PATH) and b"/." not in raw:
+        return None
+    target = raw.partition(b"?")[0].replace(b"#", b"%23").decode("utf-8", "replace")
+    url = host.parse_url("http://h" + target)
     if url is None:
         raise HTTPError(400, "Invalid path")
-    encoded, root = url.pathname, scope.get("root_path")
-    if root and unquote(encoded).startswith(root):
-        count = root.count("/")  # a root has no encoded slash: drop as many segments as it has
-        encoded = "/" + "/".join(encoded.split("/")[count + 1 :])
-    return encoded
+    return url.pathname
 
 
 def _url(scope: Scope) -> str:
@@ -342,14 +358,18 @@ _HOP_BY_HOP = frozenset(
 )
 
 
-def response_start(response: Response) -> Message:
-    """The message that begins a response, with the length where it is known."""
+def response_start(response: Response, method: str = "GET") -> Message:
+    """The message that begins a response, with the length where it is known.
+
+    A response to HEAD may tell the length of a body that it does not have. WebTypeError for what
+    cannot be sent: `Response.error()`, and a stream that somebody has read.
+    """
     body = response._body
     if response._headers is None:
         content_type = response._content_type
         raw = [] if content_type is None else [(b"content-type", content_type)]
     else:
-        known = body is None or body.__class__ is bytes
+        known = body.__class__ is bytes or (body is None and method != "HEAD")
         raw = [
             pair
             for pair in response._headers._raw
@@ -357,6 +377,12 @@ def response_start(response: Response) -> Message:
         ]
     if body.__class__ is bytes:
         raw.append((b"content-length", b"%d" % len(body)))
-    elif body is None and response.status not in (204, 304) and response.status >= 200:
-        raw.append((b"content-length", b"0"))
+    elif body is None:
+        if response.status == 0:
+            raise WebTypeError("Response.error() cannot be sent")
+        length = any(name == b"content-length" for name, _ in raw)
+        if not length and response.status >= 200 and response.status not in (204, 304):
+            raw.append((b"content-length", b"0"))
+    elif body.locked or body.disturbed:  # type: ignore[union-attr]
+        raise BodyUsedError("The response's body has already been used.")
     return {"type": "http.response.start", "status": response.status, "headers": raw}

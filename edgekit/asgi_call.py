@@ -7,12 +7,13 @@ the app is pumped to one end, the Response carries the other.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import unquote
 
 from edgekit import host
-from edgekit.asgi import ASGIApp, AsgiRequest, Message, Scope
+from edgekit.asgi import ASGIApp, AsgiRequest, Message, Receive, Scope, Send, normal_path
 from edgekit.context import ExecutionContext
 from edgekit.errors import EdgekitError, WebTypeError
 from edgekit.web.headers import Headers
@@ -20,6 +21,8 @@ from edgekit.web.request import Request
 from edgekit.web.response import Response
 from edgekit.web.streams import ReadableStream
 from edgekit.web.websocket import CloseEvent, WebSocketPair
+
+logger = logging.getLogger(__name__)
 
 
 async def call_asgi(
@@ -34,12 +37,31 @@ async def call_asgi(
     )
     exchange: _Exchange = _SocketExchange(request) if upgrade else _HTTPExchange(request)
     scope = _scope(request, root_path, upgrade)
-    ctx._spawn(exchange.run(app, scope), ctx)
+    ctx._spawn(exchange.run(app, scope), ctx, True)
     try:
-        return await exchange.started
+        response = await exchange.started
     except asyncio.CancelledError:
         exchange.disconnect()
         raise
+    # From here on the caller alone holds the response: see _Chunks.
+    exchange.started = asyncio.get_running_loop().create_future()
+    exchange.started.cancel()
+    return response
+
+
+class Mounted:
+    """An ASGI app, with the state that its lifespan makes and its requests find in their scope."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.state: dict[str, Any] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"] = self.state if scope["type"] == "lifespan" else self.state.copy()
+        await self.app(scope, receive, send)
+
+    def __repr__(self) -> str:
+        return repr(self.app)
 
 
 class _Exchange:
@@ -73,6 +95,9 @@ class _Exchange:
         elif not self.ended and not self.gone.is_set():
             self.ended = True
             self.fail_late(error)
+        elif not (self.gone.is_set() and isinstance(error, OSError)):
+            # Starlette answers 500 itself and raises then, for the server to log it.
+            logger.error("the ASGI app failed after its response", exc_info=error)
 
     def fail_late(self, error: Exception) -> None:
         """The response has begun."""
@@ -155,23 +180,38 @@ class _HTTPExchange(_Exchange):
                 self.gone.set()
                 self.respond(chunk if chunk and self.request.method != "HEAD" else None)
                 return
-            self.respond(ReadableStream(self._stream()))
+            self.respond(ReadableStream(_Chunks(self)))
         if chunk:
             await self.chunks.put(chunk)
         if not more:
             await self.chunks.put(None)
 
-    async def _stream(self) -> AsyncIterator[bytes]:
-        try:
-            while True:
-                chunk = await self.chunks.get()
-                if chunk is None:
-                    return
-                if isinstance(chunk, Exception):
-                    raise chunk
-                yield chunk
-        finally:
-            self.disconnect()
+
+class _Chunks:
+    """The body of an app's response. Dropped, read or not, it tells the app that the client has gone."""
+
+    def __init__(self, exchange: _HTTPExchange) -> None:
+        self._exchange = exchange
+        self._loop = asyncio.get_running_loop()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._exchange.chunks.get()
+        if chunk is None:
+            raise StopAsyncIteration
+        if isinstance(chunk, Exception):
+            raise chunk
+        return chunk
+
+    async def aclose(self) -> None:
+        self._exchange.disconnect()
+
+    def __del__(self) -> None:
+        # The garbage collector runs in whichever thread it likes.
+        if not self._exchange.gone.is_set() and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._exchange.disconnect)
 
 
 class _SocketExchange(_Exchange):
@@ -244,9 +284,12 @@ def _close_args(event: CloseEvent) -> tuple[()] | tuple[int, str]:
 
 def _scope(request: Request, root_path: str, upgrade: bool) -> Scope:
     """The scope for the app: the connection's own where there is one."""
+    root_path = request._root + root_path
     if isinstance(request, AsgiRequest):
-        scope: Scope = dict(request.scope)
-        scope["root_path"] = scope.get("root_path", "") + root_path
+        scope: Scope = {**request.scope, "root_path": root_path}
+        path = normal_path(scope)
+        if path is not None:  # the app is to see what was routed by
+            scope["raw_path"], scope["path"] = path.encode("latin-1"), unquote(path)
     else:
         scope = _made(request, root_path)
     scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}
@@ -285,8 +328,10 @@ def _made(request: Request, root_path: str) -> Scope:
         "query_string": url.search[1:].encode("latin-1"),
         "root_path": root_path,
         "headers": headers,
-        "client": ("127.0.0.1", 0),
+        "client": ("127.0.0.1", 0) if request._connection is None else request.client,
         "server": (url.hostname, int(url.port or (443 if url.protocol == "https:" else 80))),
         "edgekit.cf": request.cf or {},
     }
+    if "state" in (request._connection or ()):
+        scope["state"] = request._connection["state"]
     return scope

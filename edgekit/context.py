@@ -17,7 +17,7 @@ from edgekit.web.spelling import Plain, Spelled
 
 logger = logging.getLogger(__name__)
 
-Spawn = Callable[[Coroutine[Any, Any, Any], "ExecutionContext"], None]
+Spawn = Callable[..., None]  # of (coroutine, ctx, serving=False), see Background.spawn
 
 
 class ExecutionContext(Spelled):
@@ -68,21 +68,27 @@ class Background:
 
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.serving: set[asyncio.Task[Any]] = set()
 
-    def spawn(self, coroutine: Coroutine[Any, Any, Any], ctx: ExecutionContext) -> None:
-        """Start it now; see ExecutionContext.wait_until."""
+    def spawn(
+        self, coroutine: Coroutine[Any, Any, Any], ctx: ExecutionContext, serving: bool = False
+    ) -> None:
+        """Start it now; see ExecutionContext.wait_until. `serving` is one that makes a response,
+        which ends when that has been read.
+        """
         task = asyncio.get_running_loop().create_task(_logged(coroutine, ctx))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        tasks = self.serving if serving else self.tasks
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
     async def drain(self, seconds: float) -> int:
         """Wait for all; cancel what is left after `seconds`. Returns how many were cancelled."""
-        tasks = set(self.tasks)
+        tasks = self.tasks | self.serving
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         while tasks and (left := end - loop.time()) > 0:
             await asyncio.wait(tasks, timeout=left)
-            tasks = set(self.tasks)  # they may have started others
+            tasks = self.tasks | self.serving  # they may have started others
         for task in tasks:
             task.cancel()
         if tasks:

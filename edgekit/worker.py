@@ -10,7 +10,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgekit.asgi import ASGIApp, Receive, Scope, Send
 from edgekit.context import ExecutionContext
@@ -19,6 +19,9 @@ from edgekit.env import Env
 from edgekit.errors import ConfigError, HTTPError
 from edgekit.web.request import Request
 from edgekit.web.response import Response, convert, describe
+
+if TYPE_CHECKING:
+    from edgekit.asgi_call import Mounted
 
 Handler = Callable[..., Awaitable[Any]]
 # What answers a request; the value is still what the handler returned, see `convert`.
@@ -154,7 +157,7 @@ class Worker:
         """Put ASGI middlewares around the host."""
         return asgi
 
-    def mounted(self) -> list[ASGIApp]:
+    def mounted(self) -> list[Mounted]:
         """ASGI apps inside this Worker, whose lifespan the host runs."""
         return []
 

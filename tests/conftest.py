@@ -7,5 +7,11 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("EDGEKIT_CONFIG", "EDGEKIT_STORE", "EDGEKIT_BLOBS", "EDGEKIT_MODE", "CLOUDFLARE_ENV"):
+    for name in (
+        "EDGEKIT_CONFIG",
+        "EDGEKIT_STORE",
+        "EDGEKIT_BLOBS",
+        "EDGEKIT_MODE",
+        "CLOUDFLARE_ENV",
+    ):
         monkeypatch.delenv(name, raising=False)

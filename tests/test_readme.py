@@ -151,13 +151,18 @@ def test_readme_warns_of_the_other_project_of_that_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", [file.relative_to(ROOT) for file in [*ROOT.glob("*.md"), *ROOT.glob("examples/**/*.md")]], ids=str
+    "file",
+    [file.relative_to(ROOT) for file in [*ROOT.glob("*.md"), *ROOT.glob("examples/**/*.md")]],
+    ids=str,
 )
 def test_links_within_the_repository_lead_somewhere(file: Path) -> None:
     text = (ROOT / file).read_text()
     for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         if "://" not in link:
             assert ((ROOT / file).parent / link).exists(), link
-    headings = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in re.findall(r"^#+ (.*)", text, re.M)}
+    headings = {
+        re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-")
+        for h in re.findall(r"^#+ (.*)", text, re.M)
+    }
     for anchor in re.findall(r"\]\(#([^)]+)\)", text):
         assert anchor in headings, anchor

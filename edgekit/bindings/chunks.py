@@ -10,38 +10,38 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import cast
 
+from edgekit.engines.base import CHUNK
 from edgekit.web.streams import ReadableStream
-
-PIECE = 64 * 1024  # smaller chunks of a stream are put together to pieces of at least this size
 
 
 async def collected(
     stream: ReadableStream, limit: int, too_long: Callable[[int], Exception]
 ) -> list[bytes]:
-    """All of a stream, in order, in pieces whose number is bounded by `limit` (bytes).
+    """All of a stream, in pieces of CHUNK bytes as engines keep them; the last one is shorter.
 
-    As soon as the stream has passed the limit its source is closed, and what `too_long` makes of
-    the bytes read so far is raised.
+    As soon as the stream has passed the limit (bytes) its source is closed, and what `too_long`
+    makes of the number of bytes read is raised.
     """
     pieces: list[bytes] = []
-    small = bytearray()
+    rest = bytearray()  # less than a piece
     length = 0
     async with aclosing(cast("AsyncGenerator[bytes]", aiter(stream))) as chunks:
         async for chunk in chunks:
             length += len(chunk)
             if length > limit:
                 raise too_long(length)
-            if len(chunk) < PIECE:
-                small += chunk
-                if len(small) < PIECE:
-                    continue
-            if small:
-                pieces.append(bytes(small))
-                small.clear()
-            if len(chunk) >= PIECE:
-                pieces.append(chunk)
-    if small or not pieces:
-        pieces.append(bytes(small))
+            with memoryview(chunk) as view:
+                begin = min(CHUNK - len(rest), len(view))
+                rest += view[:begin]
+                if len(rest) == CHUNK:
+                    pieces.append(bytes(rest))
+                    rest.clear()
+                while len(view) - begin >= CHUNK:
+                    pieces.append(bytes(view[begin : begin + CHUNK]))
+                    begin += CHUNK
+                rest += view[begin:]
+    if rest or not pieces:
+        pieces.append(bytes(rest))
     return pieces
 
 

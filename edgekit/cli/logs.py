@@ -7,6 +7,7 @@ standard error.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from traceback import TracebackException
@@ -22,8 +23,8 @@ _ExcInfo: TypeAlias = (
 )
 
 _LEVELS = {"WARNING": "warn", "CRITICAL": "error"}
-# What uvicorn says when a start fails, which has been said, or when a reload cuts a request short.
-_TOLD_ALREADY = ("Application startup failed", "Cancel %s running task")
+_TOLD_ALREADY = "Application startup failed"
+_AT_EACH_RELOAD = "Cancel %s running task"  # of requests that would not end
 
 
 def tell(text: str) -> None:
@@ -55,10 +56,17 @@ def setup(*, development: bool) -> None:
     root.setLevel(logging.INFO)
     server = logging.getLogger("uvicorn.error")
     server.setLevel(logging.WARNING)
-    server.addFilter(lambda record: not str(record.msg).startswith(_TOLD_ALREADY))
+    server.addFilter(_worth_saying)
     if development:
+        server.addFilter(lambda record: not str(record.msg).startswith(_AT_EACH_RELOAD))
         # What the user prints belongs between the lines of the log, also in a pipe.
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """Not that a failed start failed, nor a traceback for each request that a shutdown cut short."""
+    cut_short = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cut_short and not str(record.msg).startswith(_TOLD_ALREADY)
 
 
 class _Formatter(logging.Formatter):

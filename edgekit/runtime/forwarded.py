@@ -2,8 +2,9 @@
 
 A request that comes straight from a trusted proxy gets the client, scheme and host that the proxy
 tells of: CF-Connecting-IP, then Forwarded (RFC 7239), then X-Forwarded-For / -Proto / -Host. A
-chain is read from its end; the first address that is not itself trusted is the client. From all
-other peers these headers are left as they came and mean nothing.
+chain is read from its end; the first address that is not itself trusted is the client. What
+Cloudflare tells of the visitor's place (CF-IPCountry, CF-IPCity ...) goes into `request.cf`. From
+all other peers these headers are left as they came and mean nothing.
 """
 
 from __future__ import annotations
@@ -60,6 +61,14 @@ class Trusted:
         client = self._client(chain)
         if client is not None:
             scope["client"] = (client, 0)
+        # Cloudflare writes cities as UTF-8.
+        place = {
+            key: seen[name][-1].encode("latin-1").decode("utf-8", "replace")
+            for name, key in _PLACE.items()
+            if name in seen
+        }
+        if place:
+            scope["edgekit.cf"] = place
         if scheme in ("http", "https"):
             scope["scheme"] = scheme
         if host is not None and _HOST(host):
@@ -79,7 +88,20 @@ class Trusted:
         return client
 
 
-_READ = frozenset(
+# Header -> key of request.cf; all values are strings there, coordinates included.
+_PLACE = {
+    b"cf-ipcountry": "country",
+    b"cf-ipcity": "city",
+    b"cf-ipcontinent": "continent",
+    b"cf-iplatitude": "latitude",
+    b"cf-iplongitude": "longitude",
+    b"cf-region": "region",
+    b"cf-region-code": "regionCode",
+    b"cf-metro-code": "metroCode",
+    b"cf-postal-code": "postalCode",
+    b"cf-timezone": "timezone",
+}
+_READ = frozenset(_PLACE) | frozenset(
     {
         b"cf-connecting-ip",
         b"forwarded",

@@ -128,6 +128,8 @@ class Host:
                 except HTTPError as error:
                     response = error_response(error)
                 except Exception as error:
+                    if request.gone and not self.raise_errors:
+                        return  # nobody is there to be answered
                     response = await self._rescue(request, ctx or ExecutionContext(spawn), error)
                 if started:
                     headers = [content_type, length]
@@ -138,14 +140,20 @@ class Host:
                     raise BodyUsedError("The response's body has already been used.")
                 response._used = True
                 body = response._body
-                start = response_start(response)
+                start = response_start(response, request.method)
                 started = True
                 await send(start)
                 if body.__class__ is bytes and request.method != "HEAD":
                     await send({"type": "http.response.body", "body": body})
                 elif body.__class__ is ReadableStream and request.method != "HEAD":
                     async for chunk in body:
-                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                        try:
+                            await send(
+                                {"type": "http.response.body", "body": chunk, "more_body": True}
+                            )
+                        except OSError:  # from the server; the body's own are faults
+                            request.gone = True
+                            raise
                     await send({"type": "http.response.body", "body": b""})
                 else:
                     await send({"type": "http.response.body", "body": b""})

@@ -43,10 +43,16 @@ class Lifespan:
         answer.cancel()
         return "nothing"
 
+    async def _send(self, message: Message) -> None:
+        # An app that does not look at the scope's type answers as if it were a request.
+        if not message["type"].startswith("lifespan."):
+            raise RuntimeError(f"{message['type']!r} is not an answer to a lifespan message")
+        await self._answers.put(message)
+
     async def _run(self) -> None:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
         try:
-            await self._app(scope, self._incoming.get, self._answers.put)
+            await self._app(scope, self._incoming.get, self._send)
         except Exception:
             # By ASGI's rule an app without lifespan support raises here.
             logger.debug("%r has no lifespan", self._app, exc_info=True)

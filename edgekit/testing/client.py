@@ -20,8 +20,10 @@ from edgekit.env import Env
 from edgekit.runtime.host import Host
 from edgekit.runtime.isolate import Isolate
 from edgekit.testing.clock import ManualClock
+from edgekit.web.headers import Headers
 from edgekit.web.request import HeadersInit, Request
 from edgekit.web.response import Response
+from edgekit.web.streams import ReadableStream
 from edgekit.worker import Worker
 from edgekit.worker import worker as as_worker
 
@@ -33,7 +35,8 @@ class TestClient:
     overrides, what the configuration gives: vars, or objects that stand for bindings. Each request
     returns when its `wait_until` tasks have ended too, or sleep by the clock. What a handler raises
     is raised here; with `raise_errors=False` it is the 500 that a visitor would get.
-    Headers given to the client go with every request. Redirects are not followed.
+    Headers given to the client go with every request. Redirects are not followed. For a web socket
+    send `headers={"Upgrade": "websocket"}`: `response.web_socket` is the client's end, to `accept()`.
     """
 
     __test__ = False  # pytest: not a test, whatever its name says
@@ -56,6 +59,7 @@ class TestClient:
         self._host = Host(worker, isolate=self._isolate, raise_errors=raise_errors)
         self._app = worker.wrap(self._host)
         self._exchanges = Background()
+        self._going_on: set[asyncio.Task[Any]] = set()  # tasks that requests do not wait for
         self._stack = ExitStack()
 
     async def __aenter__(self) -> TestClient:
@@ -75,8 +79,8 @@ class TestClient:
     ) -> None:
         try:
             await self._settle()
+            await self._exchanges.drain(0.1)  # what is left waits for a reader in vain
             await self._host.stop()
-            await self._exchanges.drain(5)
         finally:
             self._stack.close()
 
@@ -91,16 +95,18 @@ class TestClient:
             url = host.parse_url(request, self._base_url)
             if "json" in init:
                 init["body"] = host.json_encode(init.pop("json"))
-                init["headers"] = {
-                    "content-type": "application/json",
-                    **dict(init.get("headers") or {}),
-                }
+                init["headers"] = headers = Headers(init.get("headers"))
+                headers.setdefault("content-type", "application/json")
             request = Request(url.href if url else request, **init)
         for name, value in self._headers.items():
             if name not in request.headers:
                 request.headers.append(name, value)
+        before = set(self._isolate.background.tasks)
         response = await call_asgi(self._app, request, ExecutionContext(self._exchanges.spawn))
         response.url = request.url
+        if response.web_socket is not None or isinstance(response._body, ReadableStream):
+            # What began with a socket or a stream goes on until the test has read it.
+            self._going_on |= self._isolate.background.tasks - before
         await self._settle()
         return response
 
@@ -134,7 +140,7 @@ class TestClient:
 
     async def _settle(self) -> None:
         """Wait for `wait_until` tasks, except while somebody sleeps by a clock that stands still."""
-        while tasks := set(self._isolate.background.tasks):
+        while tasks := self._isolate.background.tasks - self._going_on:
             if self.clock.sleeping.is_set():
                 return
             sleeping = asyncio.ensure_future(self.clock.sleeping.wait())

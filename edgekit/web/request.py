@@ -49,6 +49,7 @@ class Request(Body):
     # only what differs, which measured cheaper than slots.
     _cf: Plain | None = None
     _client: tuple[str, int] | None = None
+    _connection: Any = None  # what it came over, for asgi_call.py; nobody here looks into it
     _cookies: dict[str, str] | None = None
     _params: dict[str, Any] | None = None
     _query: URLSearchParams | None = None
@@ -121,8 +122,7 @@ class Request(Body):
         self._signal = signal if signal is not None else source.signal if source else None
         self._params = source.params if source else None
         if origin is not None:
-            self._client = origin.client
-            self._root = origin._root
+            self._came_by(origin)
 
     @property
     def url(self) -> str:
@@ -201,9 +201,13 @@ class Request(Body):
         twin._cf = self.cf
         twin._signal = self.signal
         twin._params = self.params
-        twin._client = self.client
-        twin._root = self._root
+        twin._came_by(self)
         return twin
+
+    def _came_by(self, origin: Request) -> None:
+        self._client = origin.client
+        self._connection = origin._connection
+        self._root = origin._root
 
     @property
     def raw_path(self) -> Bytes | None:

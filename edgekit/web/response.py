@@ -5,7 +5,7 @@ Made to be cheap: headers are built when somebody looks at them, and a plain ans
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, overload
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from edgekit.web.request import HeadersInit
 from edgekit.web.streams import ReadableStream
 
 if TYPE_CHECKING:
+    from edgekit.web.sse import Event
     from edgekit.web.websocket import WebSocket
 
 NULL_BODY = frozenset({101, 204, 205, 304})
@@ -154,6 +155,27 @@ class Response(Body):
         self._content_type = b"text/html;charset=UTF-8"
         if headers is not None:
             self._headers = self._with_type(Headers(headers))
+        return self
+
+    @classmethod
+    def event_stream(
+        cls,
+        events: AsyncIterable[Event] | Iterable[Event],
+        *,
+        status: int = 200,
+        headers: HeadersInit | None = None,
+    ) -> Response:
+        """Server-sent events, each sent as it comes from `events`.
+
+        An event is a str (its data) or a mapping with any of `data` (str, or anything as JSON),
+        `event`, `id`, `retry` (milliseconds) and `comment`.
+        """
+        from edgekit.web.sse import encode_events
+
+        self = cls(encode_events(events), status=status, headers=headers)
+        for name, value in (("content-type", "text/event-stream"), ("cache-control", "no-cache")):
+            if name not in self.headers:
+                self.headers.set(name, value)
         return self
 
     @classmethod

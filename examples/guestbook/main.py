@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from page import MAX_MESSAGE, MAX_NAME, Draft, render
 
 from edgekit import App, Env, HTTPError, KVNamespace, Request, Response
+from page import MAX_MESSAGE, MAX_NAME, Draft, render
 
 PAGE = 20  # entries on a page of HTML, and of JSON unless `limit` says otherwise
 MAX_PAGE = 100  # the most keys that one `get` of KV reads
@@ -88,7 +88,10 @@ async def list_entries(request: Request, env: AppEnv) -> dict[str, Any]:
     if not 1 <= limit <= MAX_PAGE:
         raise HTTPError(400, {"error": f"limit is a number from 1 to {MAX_PAGE}"})
     entries, cursor = await load(env, limit, request.query.get("cursor"))
-    return {"entries": [{"id": key, **msgspec.to_builtins(e)} for key, e in entries], "cursor": cursor}
+    return {
+        "entries": [{"id": key, **msgspec.to_builtins(e)} for key, e in entries],
+        "cursor": cursor,
+    }
 
 
 @app.post("/api/entries")
@@ -99,7 +102,9 @@ async def add_entry(request: Request, env: AppEnv) -> Response:
     return Response.json({"id": await store(env, new)}, status=201)
 
 
-async def page(env: AppEnv, draft: Draft, *, cursor: str | None = None, status: int = 200) -> Response:
+async def page(
+    env: AppEnv, draft: Draft, *, cursor: str | None = None, status: int = 200
+) -> Response:
     entries, more = await load(env, PAGE, cursor)
     older = f"/?{urlencode({'cursor': more})}" if more else None
     shown = [(key, e.name, e.message, e.at) for key, e in entries]
@@ -112,7 +117,9 @@ async def page(env: AppEnv, draft: Draft, *, cursor: str | None = None, status: 
     return Response.html(html, status=status, headers=headers)
 
 
-async def load(env: AppEnv, limit: int, cursor: str | None) -> tuple[list[tuple[str, Entry]], str | None]:
+async def load(
+    env: AppEnv, limit: int, cursor: str | None
+) -> tuple[list[tuple[str, Entry]], str | None]:
     """A page of entries with their ids, the newest first, and the cursor of the next page."""
     listed = await env.ENTRIES.list(prefix=PREFIX, limit=limit, cursor=cursor)
     names = [key.name for key in listed.keys]
@@ -148,7 +155,9 @@ def problems(new: NewEntry) -> dict[str, str]:
     if not new.name:
         found["name"] = "Please tell us your name."
     elif len(new.name) > MAX_NAME:
-        found["name"] = f"Please shorten your name to {MAX_NAME} characters; it has {len(new.name)}."
+        found["name"] = (
+            f"Please shorten your name to {MAX_NAME} characters; it has {len(new.name)}."
+        )
     if not new.message:
         found["message"] = "Please write a message."
     elif len(new.message) > MAX_MESSAGE:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -56,7 +57,7 @@ def installed(folder: Path) -> bool:
     )
 
 
-def unavailable(reason: str) -> None:
+def unavailable(reason: str) -> NoReturn:
     if "node" in os.environ.get("EDGEKIT_REQUIRE", "").split(","):
         pytest.fail(f"the real platform is required: {reason}", pytrace=False)
     pytest.skip(f"no real platform to compare with: {reason}")

@@ -8,6 +8,7 @@ that one whose reason has gone is found.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -49,9 +50,18 @@ def _lost_in_the_map(call: Call, real: Any, here: Any) -> bool:
     ) and (real == {key: value for key, value in here.items() if key not in lost})
 
 
-def _a_number_too_large(call: Call, real: Any, here: Any) -> bool:
+def _no_json_here(call: Call, real: Any, here: Any) -> bool:
     asked_for_json = "json" in (*call.args[1:], call.options.get("type"))
-    return asked_for_json and isinstance(here, Failure) and not isinstance(real, Failure)
+    return asked_for_json and isinstance(here, Failure) and _beyond_json(real)
+
+
+def _beyond_json(value: Any) -> bool:
+    """Infinity, a lone surrogate, or what Infinity becomes on its way from the platform's store."""
+    if isinstance(value, dict | list):
+        return any(map(_beyond_json, value.values() if isinstance(value, dict) else value))
+    if isinstance(value, str):
+        return any("\ud800" <= character <= "\udfff" for character in value)
+    return value is None or value in (math.inf, -math.inf)
 
 
 def _prefix_with_nul(call: Call, real: Any, here: Any) -> bool:
@@ -87,7 +97,7 @@ KNOWN_DIFFERENCES: list[Difference] = [
         "JSON with a number beyond 1.8e308, or with an escaped lone surrogate",
         "Infinity and lone surrogates have no JSON form in msgspec: it is refused as not JSON",
         (Call("put", ("k", "[1e999]")), Call("get", ("k",), {"type": "json"})),
-        _a_number_too_large,
+        _no_json_here,
     ),
     Difference(
         "KV",

@@ -35,7 +35,7 @@ CALLS = 40  # in one sequence
 SEQUENCES = -(-int(os.environ.get("EDGEKIT_BRIDGE_OPS", "2000")) // CALLS)
 SLACK = 30  # seconds by which the real platform's clock may be ahead while it is being asked
 
-FAILURES: dict[type, str] = {
+FAILURES: dict[type[Exception], str] = {
     TypeError: "TypeError",
     WebSyntaxError: "SyntaxError",
     KVError: "Error",

@@ -25,5 +25,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType
 
     yield load
     for name in set(sys.modules) - before:
-        if getattr(sys.modules[name], "__file__", None) and "examples" in str(sys.modules[name].__file__):
+        if getattr(sys.modules[name], "__file__", None) and "examples" in str(
+            sys.modules[name].__file__
+        ):
             del sys.modules[name]

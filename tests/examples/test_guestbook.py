@@ -63,10 +63,16 @@ async def test_whatever_visitors_write_is_shown_as_text(client):
         ("", "Hello", "Please tell us your name."),
         ("Ada", " \r\n\x00 ", "Please write a message."),
         ("A" * 41, "Hello", "Please shorten your name to 40 characters; it has 41."),
-        ("Ada", "\N{GRINNING FACE}" * 501, "Please shorten your message to 500 characters; it has 501."),
+        (
+            "Ada",
+            "\N{GRINNING FACE}" * 501,
+            "Please shorten your message to 500 characters; it has 501.",
+        ),
     ],
 )
-async def test_faulty_form_comes_back_with_what_was_typed_and_the_reason(client, name, message, problem):
+async def test_faulty_form_comes_back_with_what_was_typed_and_the_reason(
+    client, name, message, problem
+):
     response = await sign(client, name, message)
     html = await response.text()
     assert response.status == 422
@@ -145,7 +151,9 @@ async def test_api_pages_by_cursor(client):
     assert seen == [["4", "3"], ["2", "1"], ["0"]]
 
 
-@pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "", "ten", "\N{SUPERSCRIPT TWO}", "9" * 5000])
+@pytest.mark.parametrize(
+    "limit", ["0", "101", "-1", "1.5", "", "ten", "\N{SUPERSCRIPT TWO}", "9" * 5000]
+)
 async def test_api_refuses_a_limit_out_of_range(client, limit):
     response = await client.get("/api/entries?" + urlencode({"limit": limit}))
     assert response.status == 400

@@ -15,8 +15,10 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from edgekit import (
     App,
+    EdgeMiddleware,
     Env,
     ExecutionContext,
+    Fetcher,
     HTTPError,
     KVListResult,
     KVNamespace,
@@ -111,6 +113,19 @@ class Default(WorkerEntrypoint):
 
 assert_type(fetch, Worker)
 assert_type(worker(Default), Worker)
+
+
+class FrontEnv(Env):
+    ORIGIN: Fetcher
+
+
+@worker
+async def front(request: Request, env: FrontEnv) -> Response:
+    return await env.ORIGIN.fetch(request)
+
+
+Starlette(middleware=[Middleware(EdgeMiddleware, worker=front)])
+EdgeMiddleware(Starlette(), worker=fetch, config="wrangler.jsonc")
 
 
 async def requests(request: Request) -> None:

@@ -1,0 +1,138 @@
+"""Content codings: gzip, deflate, and br where `brotli` (1.2 or later) is installed. RFC 9110, 8.4.
+
+A body that arrives coded stays so until somebody reads it: `Coded` is the source of such a stream.
+Reading it decodes, a piece at a time; passing it on unread hands over `Coded.source`, the bytes as
+they came. A body in several codings, or in an unknown one, is left as it is, as on Workers.
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from edgekit.errors import WebTypeError
+from edgekit.web.streams import ReadableStream, Source
+
+PIECE = (
+    64 * 1024
+)  # bytes that one step of decoding gives at most: a chunk may hold a thousand times more
+
+_NAMES = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "br": "br"}
+
+
+@functools.cache
+def _brotli() -> Any:
+    try:
+        import brotli  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        return None
+    # Before 1.2 there was no limit to what one chunk becomes.
+    return brotli if hasattr(brotli.Decompressor, "can_accept_more_data") else None
+
+
+def known(name: str) -> str | None:
+    """The coding that a content-encoding header names, if it can be decoded here."""
+    coding = _NAMES.get(name.strip().lower())
+    return None if coding == "br" and _brotli() is None else coding
+
+
+def preferred() -> bytes:
+    """The accept-encoding header of a request that has none."""
+    return b"gzip, deflate" if _brotli() is None else b"gzip, deflate, br"
+
+
+@functools.lru_cache(maxsize=256)
+def acceptable(header: bytes) -> bytes:
+    """An accept-encoding header without what could not be decoded here.
+
+    A browser's header is often passed on with its request, and the answer shall be readable.
+    """
+    kept = []
+    for item in header.decode("latin-1").split(","):
+        name = item.partition(";")[0].strip().lower()
+        if name == "identity" or known(name):
+            kept.append(item.strip())
+    return ", ".join(kept).encode("latin-1") or b"identity"
+
+
+class Coded:
+    """The source of a stream: `source` gives the bytes in `coding`, iterating the plain ones.
+
+    What is not in that coding raises `failure(text)`, WebTypeError by default.
+    """
+
+    __slots__ = ("coding", "failure", "source")
+
+    def __init__(
+        self, source: Source, coding: str, failure: Callable[[str], Exception] = WebTypeError
+    ) -> None:
+        self.source = ReadableStream(source)
+        self.coding = coding
+        self.failure = failure
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        title = {"gzip": "Gzip", "deflate": "Deflate", "br": "Brotli"}[self.coding]
+        decoder = _Brotli() if self.coding == "br" else _Zlib(self.coding)
+        reader = self.source.get_reader()
+        try:
+            while not (step := await reader.read())["done"]:
+                for piece in decoder.feed(step["value"]):
+                    yield piece
+            if not decoder.finished:
+                raise self.failure(f"{title} compressed stream ended prematurely.")
+        except decoder.error as error:
+            raise self.failure(f"{title} decompression failed.") from error
+        finally:
+            await reader.cancel()
+
+    async def aclose(self) -> None:
+        """Close the source, where nobody has begun to read."""
+        await self.source.cancel()
+
+
+class _Zlib:
+    """gzip, of one member or several, and deflate, with zlib's frame or, as some servers send it, bare."""
+
+    error: type[Exception] = zlib.error
+
+    def __init__(self, coding: str) -> None:
+        self._bits = 31 if coding == "gzip" else 0
+        self._inner: Any = None
+
+    @property
+    def finished(self) -> bool:
+        return self._inner is None or self._inner.eof
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while True:
+            if self._inner is None or (data and self._inner.eof):
+                # zlib's frame begins with the number of its method, 8, in the lower half of a byte.
+                self._bits = self._bits or (15 if data[0] & 15 == 8 else -15)
+                self._inner = zlib.decompressobj(self._bits)
+            piece = self._inner.decompress(data, PIECE)
+            if piece:
+                yield piece
+            data = self._inner.unconsumed_tail or self._inner.unused_data
+            if not data and len(piece) < PIECE:
+                return
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self.error: type[Exception] = _brotli().error
+        self._inner = _brotli().Decompressor()
+        self._begun = False
+
+    @property
+    def finished(self) -> bool:
+        return not self._begun or self._inner.is_finished()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        self._begun = True
+        while True:
+            yield self._inner.process(data, output_buffer_limit=PIECE)
+            if self._inner.can_accept_more_data():
+                return
+            data = b""

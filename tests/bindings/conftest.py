@@ -1,0 +1,39 @@
+"""What the bindings' suites run on: an `env` over every engine, and a clock that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from edgekit import host
+from edgekit.bindings.kv import KVNamespace
+from edgekit.engines.base import Records
+from edgekit.engines.memory import MemoryRecords
+from edgekit.engines.sqlite import SQLiteRecords
+from edgekit.testing.clock import ManualClock
+
+
+@pytest.fixture
+def clock() -> Iterator[ManualClock]:
+    clock = ManualClock(1_800_000_000.5)
+    with host.use_clock(clock):
+        yield clock
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Records]:
+    engine: Records = (
+        MemoryRecords()
+        if request.param == "memory"
+        else SQLiteRecords(tmp_path / "records.sqlite3", durable=False)
+    )
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture
+def env(records: Records, clock: ManualClock) -> SimpleNamespace:
+    return SimpleNamespace(KV=KVNamespace(records, "kv/one"), OTHER=KVNamespace(records, "kv/two"))
