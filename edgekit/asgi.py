@@ -38,8 +38,10 @@ _UNREAD: Any = object()  # a body that nobody has asked for yet
 # Bytes that a path may have without the URL standard changing, or decoding, any of them.
 _PLAIN_PATH = bytes(b for b in range(0x21, 0x7F) if b not in b'"#%<>?\\^`{|}')
 _UNRESERVED = "/!$&'()*+,;=:@"  # beside letters, digits and "-._~": what a path has as it is
+# A last label that begins with a letter is no number, so the host is no IPv4 address in disguise.
 _PLAIN_HOST = re.compile(
-    rb"[a-z0-9.-]*[a-z][a-z0-9-]*\.?(?::[0-9]{1,5})?|127\.0\.0\.1:[0-9]{1,5}"
+    rb"(?:(?!.*xn--)(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*\.?|127\.0\.0\.1)"
+    rb"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}))?"
 ).fullmatch
 _PLAIN_QUERY = re.compile(rb"[A-Za-z0-9!$%&()*+,\-./:;=?@_~\[\]\\^`{|}]*").fullmatch
 _DEFAULT_PORTS = {"http": b":80", "https": b":443", "ws": b":80", "wss": b":443"}
@@ -120,7 +122,7 @@ class AsgiRequest(Request):
     def query(self) -> URLSearchParams:
         query = self._query
         if query is None:
-            text = self.scope["query_string"].decode("latin-1")
+            text = self.scope["query_string"].decode("utf-8", "replace")
             query = self._query = URLSearchParams(text)
         return query
 
@@ -343,7 +345,7 @@ def _url(scope: Scope) -> str:
         target += b"?" + query.replace(b"#", b"%23")
     if target[:1] != b"/":
         target = b"/" + target
-    if re.search(rb"[/\\?#@\s]", authority):
+    if re.search(rb"[^\x21-\x7e]|[/\\?#@]", authority):
         raise HTTPError(400, "Invalid Host header")
     text = f"{scheme}://{authority.decode('latin-1')}{target.decode('utf-8', 'replace')}"
     record = host.parse_url(text)

@@ -52,9 +52,9 @@ except ImportError:
                 "json(type=...) needs msgspec, which this Python has no wheel of"
             )
         try:
-            return json.loads(
-                data if isinstance(data, str) else bytes(data), parse_constant=_no_constant
-            )
+            # Decoded here, because json would guess UTF-16 and UTF-32 too.
+            text = data if isinstance(data, str) else bytes(data).decode()
+            return json.loads(text, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise JSONSyntaxError(str(error)) from None
 

@@ -22,7 +22,7 @@ from edgekit.runtime.forwarded import Trusted
 from edgekit.runtime.isolate import Isolate
 from edgekit.web.body import TEXT
 from edgekit.web.response import JSON, Response, convert
-from edgekit.web.streams import ReadableStream
+from edgekit.web.streams import ReadableStream, aclose
 from edgekit.web.websocket import WebSocket
 from edgekit.worker import Worker, error_response
 
@@ -146,15 +146,7 @@ class Host:
                 if body.__class__ is bytes and request.method != "HEAD":
                     await send({"type": "http.response.body", "body": body})
                 elif body.__class__ is ReadableStream and request.method != "HEAD":
-                    async for chunk in body:
-                        try:
-                            await send(
-                                {"type": "http.response.body", "body": chunk, "more_body": True}
-                            )
-                        except OSError:  # from the server; the body's own are faults
-                            request.gone = True
-                            raise
-                    await send({"type": "http.response.body", "body": b""})
+                    await _stream(request, body, send)
                 else:
                     await send({"type": "http.response.body", "body": b""})
                     if body.__class__ is ReadableStream:
@@ -189,7 +181,8 @@ class Host:
             self.worker._host = self
         self._serve = None
         for socket in list(self._sockets):
-            socket._peer.accept()
+            if not socket._peer.accepted:
+                socket._peer.accept()
             socket._peer.close(1001, "")
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -319,3 +312,22 @@ class Host:
         if request.gone and task is not None:
             request.abort()
             task.cancel()
+
+
+async def _stream(request: AsgiRequest, body: ReadableStream, send: Send) -> None:
+    """Send a body chunk by chunk, as fast as the client takes it."""
+    chunks = aiter(body)
+    sending = False
+    try:
+        async for chunk in chunks:
+            sending = True
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            sending = False
+        sending = True
+        await send({"type": "http.response.body", "body": b""})
+    except OSError:
+        if sending:  # from the server: the client has gone; the body's own are faults
+            request.gone = True
+        raise
+    finally:
+        await aclose(chunks)

@@ -45,14 +45,25 @@ class EdgeMiddleware:
             await self._host(scope, receive, send)
             return
         ours = _Lifespan(self._host)
+        startup = await receive()
         try:
-            await self._app(scope, receive, ours.around(send))
+            await self._app(scope, _first(startup, receive), ours.around(send))
         except Exception:
             if ours.started or ours.failed:
                 raise
             # By ASGI's rule an app without a lifespan raises: ours is all there is then.
             logger.debug("the wrapped app has no lifespan", exc_info=True)
-            await self._host({**scope}, ours.replayed(receive), send)
+            await self._host({**scope}, _first(startup, receive), send)
+
+
+def _first(message: Message, receive: Receive) -> Receive:
+    """`receive` with `message` before all others."""
+    waiting = [message]
+
+    async def wrapped() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return wrapped
 
 
 class _Lifespan:
@@ -77,19 +88,6 @@ class _Lifespan:
                 if message["type"] == "lifespan.shutdown.complete":
                     message = answer
             await send(message)
-
-        return wrapped
-
-    def replayed(self, receive: Receive) -> Receive:
-        """`receive` for our host alone; the app may have taken the first message already."""
-        first = True
-
-        async def wrapped() -> Message:
-            nonlocal first
-            if first:
-                first = False
-                return {"type": "lifespan.startup"}
-            return await receive()
 
         return wrapped
 

@@ -38,9 +38,9 @@ def known(name: str) -> str | None:
     return None if coding == "br" and _brotli() is None else coding
 
 
-def preferred() -> bytes:
+def preferred() -> str:
     """The accept-encoding header of a request that has none."""
-    return b"gzip, deflate" if _brotli() is None else b"gzip, deflate, br"
+    return "gzip, deflate" if _brotli() is None else "gzip, deflate, br"
 
 
 @functools.lru_cache(maxsize=256)

@@ -158,7 +158,7 @@ class Request(Body):
     def cookies(self) -> dict[str, str]:
         """The Cookie header's pairs."""
         if self._cookies is None:
-            header = self.headers.get("cookie")
+            header = "; ".join(self.headers.get_all("cookie"))  # HTTP/2 may send them apart
             self._cookies = parse_cookies(header) if header else {}
         return self._cookies
 

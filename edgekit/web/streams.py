@@ -57,7 +57,7 @@ class ReadableStream(Spelled):
         """Say that nobody will read on: the source is closed, and what was left is gone."""
         if self.locked:
             raise WebTypeError("Cannot cancel a stream that is locked to a reader.")
-        await _close(self._let_go())
+        await aclose(self._let_go())
 
     async def read_all(self) -> bytes:
         """The rest of the stream in one piece."""
@@ -104,7 +104,7 @@ class StreamReader(Spelled):
     async def cancel(self, reason: Any = None) -> None:
         """Close the source: nobody will read on."""
         stream = self._held()
-        await _close(stream._let_go() if self._iterator is None else self._iterator)
+        await aclose(stream._let_go() if self._iterator is None else self._iterator)
 
     def release_lock(self) -> None:
         """Let somebody else read what is left."""
@@ -152,7 +152,7 @@ async def _from_async(source: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
             if data := as_bytes(chunk):
                 yield data
     finally:
-        await _close(iterator)
+        await aclose(iterator)
 
 
 async def _from_iterable(source: Iterable[bytes]) -> AsyncIterator[bytes]:
@@ -179,7 +179,7 @@ async def _broken(error: BaseException) -> AsyncIterator[bytes]:
     yield b""
 
 
-async def _close(source: Any) -> None:
+async def aclose(source: Any) -> None:
     """Close an iterator, a stream or a file, whether or not it was begun."""
     if isinstance(source, ReadableStream):
         await source.cancel()
@@ -271,7 +271,7 @@ class _Branch:
         shared.leave(self._me)
         shared.room.set()
         if not any(shared.open):
-            await _close(shared.iterator or shared.source)
+            await aclose(shared.iterator or shared.source)
 
     def __del__(self) -> None:
         shared = self._shared
