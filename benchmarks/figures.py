@@ -56,12 +56,26 @@ async def profiled(work: Callable[[], Awaitable[Any]], operations: int) -> str:
 
 
 class Goal(NamedTuple):
-    """What edgekit is to reach, what it has reached, and the profile to show when it has not."""
+    """A limit that edgekit is to keep, what was measured, and the profile to show when it does not.
+
+    `least` turns the limit around. `doubt` says why the figure cannot be relied on, if so.
+    """
 
     text: str
-    reached: bool
-    figure: str
+    figure: Spread
+    limit: float
+    least: bool = False
+    about: str = ""
     profile: str = ""
+    doubt: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """`reached`, `missed`, or `undecided` where the limit lies within the spread."""
+        room = self.figure.median - self.limit if self.least else self.limit - self.figure.median
+        if self.doubt or abs(room) < self.figure.half:
+            return "undecided"
+        return "reached" if room >= 0 else "missed"
 
 
 class Report(NamedTuple):
@@ -83,7 +97,7 @@ class Report(NamedTuple):
         lines += self._broken()
         missed: dict[str, list[str]] = {}
         for goal in self.goals:
-            if not goal.reached and goal.profile:
+            if goal.verdict != "reached" and goal.profile:
                 missed.setdefault(goal.profile, []).append(goal.text)
         for profile, texts in missed.items():
             lines += ["", f"Where the time goes ({'; '.join(texts)}):", "", "```", profile, "```"]
@@ -103,4 +117,6 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _goal(goal: Goal) -> str:
-    return f"- {'reached' if goal.reached else '**missed**'}: {goal.text}: {goal.figure}"
+    verdict = goal.verdict if goal.verdict == "reached" else f"**{goal.verdict}**"
+    more = "".join(f", {text}" for text in (goal.about, goal.doubt) if text)
+    return f"- {verdict}: {goal.text}: {goal.figure}{more}"

@@ -103,17 +103,17 @@ def _goals(results: dict[str, Times], profiles: dict[str, str]) -> list[Goal]:
             continue
         ours, profile = times["edgekit"], profiles.get(title, "")
         if title == "hello":
-            ratio = ratios(ours, times[RAW])
-            goals.append(Goal("hello at most 2.2x raw", ratio.median <= 2.2, f"{ratio}", profile))
+            goals.append(
+                Goal("hello at most 2.2x raw", ratios(ours, times[RAW]), 2.2, profile=profile)
+            )
         nearest = {peer: ratios(ours, times[peer]) for peer in _peers(times)}
         if nearest:
             peer, ratio = max(nearest.items(), key=lambda item: item[1].median)
-            figure = f"{ratio} of {FRAMEWORKS[peer]}, the nearest"
-            goals.append(Goal(f"{title} below every peer", ratio.median < 1, figure, profile))
+            about = f"of {FRAMEWORKS[peer]}, the nearest"
+            goals.append(Goal(f"{title} below every peer", ratio, 1, about=about, profile=profile))
     one, many = (results.get(case.title, {}).get("edgekit") for case in PARAMETERS)
     if one and many:
-        ratio = ratios(many, one)
-        goals.append(Goal("1,000 routes at most 1.2x one", ratio.median <= 1.2, f"{ratio}"))
+        goals.append(Goal("1,000 routes at most 1.2x one", ratios(many, one), 1.2))
     return goals
 
 
@@ -123,4 +123,4 @@ def _peers(times: Times) -> list[str]:
 
 def _misses(title: str, times: Times) -> bool:
     """Whether edgekit misses a goal, so that its profile is wanted."""
-    return any(not goal.reached for goal in _goals({title: times}, {}))
+    return any(goal.verdict != "reached" for goal in _goals({title: times}, {}))

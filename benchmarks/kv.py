@@ -171,14 +171,12 @@ def _timed_bare(call: Callable[..., Any], calls: Sequence[Sequence[Any]], operat
 async def _goals(
     work: Work, ours: list[float], single: list[float], grouped: list[float]
 ) -> list[Goal]:
-    ratio = ratios(ours, single)
     share = ""
     if work.kind == "get":
-        goal = Goal(f"{work.title}: at most 2x sqlite3", ratio.median <= 2, f"{ratio}x")
+        goal = Goal(f"{work.title}: at most 2x sqlite3", ratios(ours, single), 2)
     elif work.tasks > 1:
         text = f"{work.title}: at least 5x faster than a transaction each"
-        gain = ratios(single, ours)
-        goal = Goal(text, gain.median >= 5, f"{gain}x")
+        goal = Goal(text, ratios(single, ours), 5, least=True)
         share = (
             f"{spread(grouped)} of {spread(ours)} µs is what bare sqlite3 takes to write groups of"
             f" {TASKS}; that is {ratios(single, grouped)}x faster than a transaction each.\n"
@@ -186,7 +184,7 @@ async def _goals(
         )
     else:
         return []
-    if not goal.reached:
+    if goal.verdict != "reached":
         calls = work.prepare()
         profile = await profiled(lambda: _timed(work, calls), len(calls))
         goal = goal._replace(profile=share + profile)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from benchmarks.apps import FRAMEWORKS, RAW
 from benchmarks.cases import IN_PROCESS
-from benchmarks.figures import Goal, Report, ratios, spread
+from benchmarks.figures import Goal, Report, Spread, ratios, spread
 from benchmarks.serving import ROOT, Server, environment
 
 APPS = {name: name if name == RAW else f"{name}_hello" for name in FRAMEWORKS} | {
@@ -132,20 +132,20 @@ def _goals(times: dict[str, list[float]], memory: dict[str, Memory]) -> list[Goa
     goals = []
     if "edgekit" in times and "starlette" in times:
         ratio = ratios(_net(times, "edgekit"), _net(times, "starlette"))
-        reached = ratio.median <= 1
-        goal = Goal("import and one route in at most Starlette's time", reached, f"{ratio}x")
-        goals.append(goal if reached else goal._replace(profile=_slowest_imports()))
+        goal = Goal("import and one route in at most Starlette's time", ratio, 1)
+        slow = goal.verdict != "reached"
+        goals.append(goal._replace(profile=_slowest_imports()) if slow else goal)
     for name, limit in (("edgekit", 1.15), ("edgekit with KV", 1.3)):
         if name in memory and RAW in memory:
-            late = memory[name].kib[-1] / memory[RAW].kib[-1]
+            ours, raw = memory[name], memory[RAW]
+            doubt = "the kernel took pages back" if ours.disturbed or raw.disturbed else ""
+            late = Spread(ours.kib[-1] / raw.kib[-1], 0)
+            profile = _more_mapped(ours.mapped, raw.mapped)
             text = f"{name}: resident memory at most {limit}x raw"
-            profile = _more_mapped(memory[name].mapped, memory[RAW].mapped)
-            doubt = memory[name].disturbed or memory[RAW].disturbed
-            figure = f"{late:.2f}x" + ", but the kernel was taking pages back" * doubt
-            goals.append(Goal(text, late <= limit and not doubt, figure, profile))
-            growth = memory[name].anonymous[-1] - memory[name].anonymous[-2]
+            goals.append(Goal(text, late, limit, profile=profile, doubt=doubt))
+            growth = Spread(ours.anonymous[-1] - ours.anonymous[-2], 0)
             text = f"{name}: flat, at most {FLAT_KIB} KiB more anonymous memory from early to late"
-            goals.append(Goal(text, growth <= FLAT_KIB, f"{growth} KiB"))
+            goals.append(Goal(text, growth, FLAT_KIB, about="KiB"))
     return goals
 
 

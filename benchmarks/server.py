@@ -96,13 +96,11 @@ def _goals(case: Case, cpu: dict[str, list[float]]) -> list[Goal]:
     goals = []
     if least := LEAST.get(case.name):
         share = ratios(cpu[RAW], cpu["edgekit"])
-        goals.append(
-            Goal(f"{case.title} at least {least} of raw", share.median >= least, f"{share}")
-        )
+        goals.append(Goal(f"{case.title} at least {least} of raw", share, least, least=True))
     nearest = {name: ratios(cpu["edgekit"], cpu[name]) for name in cpu if name in FRAMEWORKS}
     del nearest[RAW], nearest["edgekit"]
     if nearest:
         name, ratio = max(nearest.items(), key=lambda item: item[1].median)
-        figure = f"{ratio} of the CPU time of {FRAMEWORKS[name]}, the nearest"
-        goals.append(Goal(f"{case.title} above every peer", ratio.median < 1, figure))
+        about = f"of the CPU time of {FRAMEWORKS[name]}, the nearest"
+        goals.append(Goal(f"{case.title} above every peer", ratio, 1, about=about))
     return goals

@@ -219,7 +219,9 @@ def test_env_is_a_class(env_class: Any) -> None:
         (Response("a", headers={"content-type": "x/y"}), b"a", "x/y"),
     ],
 )
-async def test_results_become_responses(middleware: bool, value: Any, body: bytes, content_type: str) -> None:
+async def test_results_become_responses(
+    middleware: bool, value: Any, body: bytes, content_type: str
+) -> None:
     app = App()
 
     @app.get("/")
@@ -237,7 +239,10 @@ async def test_results_become_responses(middleware: bool, value: Any, body: byte
     async with TestClient(app) as client:
         response = await client.get("/")
         assert await response.bytes() == body
-        assert dict(response.headers) == {"content-type": content_type, "content-length": str(len(body))}
+        assert dict(response.headers) == {
+            "content-type": content_type,
+            "content-length": str(len(body)),
+        }
         head = await client.head("/")
         assert dict(head.headers) == dict(response.headers)
         assert await head.bytes() == b""
@@ -338,7 +343,14 @@ async def test_middlewares_see_routes_fallback_mounts_404_and_405() -> None:
             await client.get(path)
         await client.post("/a")
         await client.options("/a")
-    assert seen == [("/a", 200), ("/in/b", 200), ("/in/c", 404), ("/x", 404), ("/a", 405), ("/a", 204)]
+    assert seen == [
+        ("/a", 200),
+        ("/in/b", 200),
+        ("/in/c", 404),
+        ("/x", 404),
+        ("/a", 405),
+        ("/a", 204),
+    ]
 
 
 async def test_a_middleware_may_answer_itself() -> None:
@@ -497,10 +509,17 @@ def raising(error: Exception) -> App:
         (HTTPError(404), 404, b"Not Found", "text/plain;charset=UTF-8"),
         (HTTPError(599), 599, b"599", "text/plain;charset=UTF-8"),
         (HTTPError(400, "why é"), 400, "why é".encode(), "text/plain;charset=UTF-8"),
-        (HTTPError(422, {"error": "x", "path": "$.a"}), 422, b'{"error":"x","path":"$.a"}', "application/json"),
+        (
+            HTTPError(422, {"error": "x", "path": "$.a"}),
+            422,
+            b'{"error":"x","path":"$.a"}',
+            "application/json",
+        ),
     ],
 )
-async def test_an_http_error_from_any_depth_becomes_that_response(path, error, status, body, content_type) -> None:
+async def test_an_http_error_from_any_depth_becomes_that_response(
+    path, error, status, body, content_type
+) -> None:
     async with TestClient(raising(error)) as client:
         response = await client.get(path)
         assert (response.status, response.headers["content-type"]) == (status, content_type)
@@ -552,7 +571,11 @@ async def test_on_error_answers_for_what_nobody_caught() -> None:
         return {"name": env.NAME, "path": request.path, "error": repr(error)}
 
     async with TestClient(app) as client:
-        assert await (await client.get("/")).json() == {"name": "Ann", "path": "/", "error": "KeyError('x')"}
+        assert await (await client.get("/")).json() == {
+            "name": "Ann",
+            "path": "/",
+            "error": "KeyError('x')",
+        }
 
 
 async def test_on_error_with_ctx_covers_middlewares_mounts_and_bad_results(caplog) -> None:
@@ -577,7 +600,11 @@ async def test_on_error_with_ctx_covers_middlewares_mounts_and_bad_results(caplo
 
     app.mount("/in", inner)
     async with TestClient(app) as client:
-        for path, name in [("/in/", "ZeroDivisionError"), ("/none", "TypeError"), ("/mw", "KeyError")]:
+        for path, name in [
+            ("/in/", "ZeroDivisionError"),
+            ("/none", "TypeError"),
+            ("/mw", "KeyError"),
+        ]:
             response = await client.get(path)
             assert (response.status, await response.text()) == (503, name)
             assert response.headers["id"] in caplog.text
@@ -771,7 +798,9 @@ def inner_app() -> App:
         ("/deep%2Fer/", "404"),
     ],
 )
-async def test_a_mounted_app_has_what_is_below_its_prefix_and_no_route_takes(path: str, answer: str) -> None:
+async def test_a_mounted_app_has_what_is_below_its_prefix_and_no_route_takes(
+    path: str, answer: str
+) -> None:
     app, other = App(), App()
 
     @app.get("/in/same")
@@ -789,7 +818,10 @@ async def test_a_mounted_app_has_what_is_below_its_prefix_and_no_route_takes(pat
         response = await client.get(path)
         assert (await response.text() if response.status == 200 else str(response.status)) == answer
     again = await app.fetch("http://h" + path)
-    assert (again.status, await again.text()) == (response.status, answer if again.ok else "Not Found")
+    assert (again.status, await again.text()) == (
+        response.status,
+        answer if again.ok else "Not Found",
+    )
 
 
 async def test_apps_in_apps() -> None:
@@ -917,7 +949,9 @@ class Shout:
 
 def starlette(**kwargs: Any) -> Starlette:
     async def show(request: StarletteRequest):
-        return PlainTextResponse(f"{request.scope['root_path']}|{request.url.path}|{request.path_params['x']}")
+        return PlainTextResponse(
+            f"{request.scope['root_path']}|{request.url.path}|{request.path_params['x']}"
+        )
 
     async def echo(request: StarletteRequest):
         return StreamingResponse(request.stream())
@@ -980,7 +1014,9 @@ async def test_an_asgi_app_below_a_rebuilt_request() -> None:
 
     async with TestClient(app) as client:
         assert await (await client.get("/st/show/a")).text() == "/st|/st/show/a|a"
-        assert await (await client.post("/st/echo", body=ReadableStream([b"1", b"2"]))).text() == "12"
+        assert (
+            await (await client.post("/st/echo", body=ReadableStream([b"1", b"2"]))).text() == "12"
+        )
 
 
 async def test_an_asgi_app_streams_both_ways() -> None:

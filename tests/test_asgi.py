@@ -50,7 +50,9 @@ def request_of(target: bytes = b"/", headers: Headers | None = None, **others: A
 def with_body(*messages: Any, headers: Headers | None = None, **others: Any) -> AsgiRequest:
     """A POST whose messages are chunks, the last one final, or whole messages."""
     queue = [
-        m if isinstance(m, dict) else {"type": "http.request", "body": m, "more_body": i < len(messages) - 1}
+        m
+        if isinstance(m, dict)
+        else {"type": "http.request", "body": m, "more_body": i < len(messages) - 1}
         for i, m in enumerate(messages)
     ]
 
@@ -99,7 +101,20 @@ def test_the_url_is_absolute_and_normalised(target: bytes, authority: bytes, url
 
 @pytest.mark.parametrize(
     "authority",
-    [b"a b", b"a/b", b"a\\b", b"a?b", b"a#b", b"u@h", b"u:p@h", b"h:x", b"h:99999", b"h:65536", b"[::1", b"["]
+    [
+        b"a b",
+        b"a/b",
+        b"a\\b",
+        b"a?b",
+        b"a#b",
+        b"u@h",
+        b"u:p@h",
+        b"h:x",
+        b"h:99999",
+        b"h:65536",
+        b"[::1",
+        b"[",
+    ]
     + [b"a%00b", b"a\tb", b"a<b", b"256.256.256.256", b"1.2.3.4.5", b":80", b"a..b:x"]
     + [b"b\xc3\xbccher.example", b"h\0", b"a,b:1,2"],
 )
@@ -124,7 +139,9 @@ def test_the_scheme_is_the_connection_s() -> None:
 
 
 def test_optional_keys_of_the_scope_may_be_missing() -> None:
-    request = request_of(raw_path=..., root_path=..., scheme=..., client=..., server=..., http_version=...)
+    request = request_of(
+        raw_path=..., root_path=..., scheme=..., client=..., server=..., http_version=...
+    )
     assert (request.url, request.path, request.client) == ("http://example.com/", "/", None)
     assert request_of(b"/%C3%A9/%2e%2e/b", raw_path=...).path == "/b"
 
@@ -132,7 +149,9 @@ def test_optional_keys_of_the_scope_may_be_missing() -> None:
 AUTHORITIES = st.one_of(
     st.text(st.sampled_from("aA0.-x1:[]9_%~"), max_size=10).map(str.encode),
     st.binary(max_size=4),
-    st.sampled_from([b"xn--80ak6aa92e.com", b"a.xn--", b"h:65535", b"0x1", b"1.2.3", b"a.08", b"a..b"]),
+    st.sampled_from(
+        [b"xn--80ak6aa92e.com", b"a.xn--", b"h:65535", b"0x1", b"1.2.3", b"a.08", b"a..b"]
+    ),
 )
 TARGETS = st.text(st.sampled_from("/aZ.%2eEfF0\\?#'\"|^~<>{}[]:@;=&+\x7fé"), max_size=15)
 
@@ -191,7 +210,9 @@ def test_the_path_is_decoded_and_normalised(target: bytes, path: str) -> None:
         ("/\xe9", b"/%C3%A9/d", "/d", "/d"),
     ],
 )
-def test_the_path_is_below_the_root_path(root: str, target: bytes, path: str, raw: str | None) -> None:
+def test_the_path_is_below_the_root_path(
+    root: str, target: bytes, path: str, raw: str | None
+) -> None:
     request = request_of(target, root_path=root)
     assert request.path == path
     got = request.target()
@@ -200,7 +221,9 @@ def test_the_path_is_below_the_root_path(root: str, target: bytes, path: str, ra
     assert Request(request).path == request.clone().path == path
 
 
-@pytest.mark.parametrize("target", [b"secret", b"xsecret", b"@other/secret", b"http://other/secret", b""])
+@pytest.mark.parametrize(
+    "target", [b"secret", b"xsecret", b"@other/secret", b"http://other/secret", b""]
+)
 def test_a_path_that_does_not_begin_with_a_slash_is_no_other_path(target: bytes) -> None:
     request = request_of(target)
     try:
@@ -275,7 +298,9 @@ async def test_http_2_needs_no_header_for_a_body() -> None:
     assert request_of(http_version="2").body is None
 
 
-@pytest.mark.parametrize("messages", [(b"ab",), (b"a", b"b"), (b"a", b"", b"b", b""), (b"", b"ab", b"")])
+@pytest.mark.parametrize(
+    "messages", [(b"ab",), (b"a", b"b"), (b"a", b"", b"b", b""), (b"", b"ab", b"")]
+)
 async def test_the_body_arrives_in_chunks(messages: tuple[bytes, ...]) -> None:
     assert await with_body(*messages).text() == "ab"
     assert b"".join([c async for c in with_body(*messages).body]) == b"ab"
@@ -285,7 +310,12 @@ async def test_the_body_arrives_in_chunks(messages: tuple[bytes, ...]) -> None:
 
 
 async def test_messages_may_lack_their_optional_keys() -> None:
-    assert await with_body({"type": "http.request", "more_body": True}, {"type": "http.request"}).bytes() == b""
+    assert (
+        await with_body(
+            {"type": "http.request", "more_body": True}, {"type": "http.request"}
+        ).bytes()
+        == b""
+    )
 
 
 @pytest.mark.parametrize("messages", [(b"ab",), (b"a", b"b")])
@@ -318,7 +348,9 @@ async def test_the_body_is_received_only_as_it_is_read() -> None:
         asked += 1
         return {"type": "http.request", "body": b"x", "more_body": True}
 
-    request = AsgiRequest(scope_of(headers=[(b"transfer-encoding", b"chunked")], method="POST"), receive)
+    request = AsgiRequest(
+        scope_of(headers=[(b"transfer-encoding", b"chunked")], method="POST"), receive
+    )
     reader = request.body.get_reader()
     assert asked == 0
     await reader.read()
@@ -350,11 +382,17 @@ async def test_too_large_a_body_is_a_413(read: Any, messages: Any, headers: Any)
 
 
 async def test_a_body_at_the_limit_is_taken() -> None:
-    for request in (limited(b"1234"), limited(b"12", b"34"), limited(b"1234", headers=[(b"content-length", b"4")])):
+    for request in (
+        limited(b"1234"),
+        limited(b"12", b"34"),
+        limited(b"1234", headers=[(b"content-length", b"4")]),
+    ):
         assert await request.text() == "1234"
 
 
-@pytest.mark.parametrize("length", [b"+5", b"-1", b" 5", b"5 ", b"0x5", b"5,5", b"", b"a", b"1_0", b"\xb2", b"5.0"])
+@pytest.mark.parametrize(
+    "length", [b"+5", b"-1", b" 5", b"5 ", b"0x5", b"5,5", b"", b"a", b"1_0", b"\xb2", b"5.0"]
+)
 def test_a_bad_content_length_is_a_400(length: bytes) -> None:
     with pytest.raises(HTTPError) as caught:
         _ = request_of(headers=[(b"content-length", length)], method="POST").body
@@ -492,12 +530,17 @@ async def test_a_request_that_is_being_read_is_not_watched() -> None:
 def sent(response: Response, method: str = "GET") -> dict[str, str]:
     message = response_start(response, method)
     assert message["type"] == "http.response.start"
-    assert all(type(n) is bytes and type(v) is bytes and n == n.lower() for n, v in message["headers"])
+    assert all(
+        type(n) is bytes and type(v) is bytes and n == n.lower() for n, v in message["headers"]
+    )
     return {n.decode(): v.decode() for n, v in message["headers"]}
 
 
 def test_a_known_length_is_told() -> None:
-    assert sent(Response("é")) == {"content-type": "text/plain;charset=UTF-8", "content-length": "2"}
+    assert sent(Response("é")) == {
+        "content-type": "text/plain;charset=UTF-8",
+        "content-length": "2",
+    }
     assert sent(Response(b"")) == {"content-length": "0"}
     assert sent(Response()) == {"content-length": "0"}
     assert sent(Response(status=205)) == {"content-length": "0"}

@@ -107,7 +107,10 @@ ENCODED: list[tuple[Any, bytes]] = [
     (datetime.datetime(2026, 1, 2, 3, 4, 5), b'"2026-01-02T03:04:05"'),
     (datetime.datetime(2026, 1, 2, 3, 4, 5, 6), b'"2026-01-02T03:04:05.000006"'),
     (datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), b'"2026-01-02T03:04:05Z"'),
-    (datetime.datetime(2026, 1, 2, 3, 4, 5, 60, tzinfo=PLUS_2), b'"2026-01-02T03:04:05.000060+02:00"'),
+    (
+        datetime.datetime(2026, 1, 2, 3, 4, 5, 60, tzinfo=PLUS_2),
+        b'"2026-01-02T03:04:05.000060+02:00"',
+    ),
     (datetime.datetime(2026, 1, 2, tzinfo=INDIA), b'"2026-01-02T00:00:00+05:30"'),
     (datetime.date(2026, 1, 2), b'"2026-01-02"'),
     (datetime.time(1, 2, 3), b'"01:02:03"'),
@@ -121,7 +124,9 @@ ENCODED: list[tuple[Any, bytes]] = [
 
 
 @pytest.mark.parametrize(("value", "data"), ENCODED, ids=range(len(ENCODED)))
-def test_json_is_the_same_bytes_with_and_without_msgspec(fallback: ModuleType, value: Any, data: bytes) -> None:
+def test_json_is_the_same_bytes_with_and_without_msgspec(
+    fallback: ModuleType, value: Any, data: bytes
+) -> None:
     assert host.json_encode(value) == data
     assert fallback.json_encode(value) == data
 
@@ -142,14 +147,36 @@ def test_what_json_has_no_form_for_is_a_type_error(fallback: ModuleType, value: 
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a":[1,2.5,null,true,"\\u00e9\\ud83d\\ude00"]}', " [] ", "1e3", '"\\/"', "-0", "12345678901234567890"]
+    "text",
+    [
+        '{"a":[1,2.5,null,true,"\\u00e9\\ud83d\\ude00"]}',
+        " [] ",
+        "1e3",
+        '"\\/"',
+        "-0",
+        "12345678901234567890",
+    ],
 )
 def test_json_decodes_the_same(fallback: ModuleType, text: str) -> None:
     for data in (text, text.encode(), bytearray(text.encode()), memoryview(text.encode())):
         assert host.json_decode(data) == fallback.json_decode(data)
 
 
-BAD = ["", "{", "[1,]", "{'a':1}", "NaN", "Infinity", "-Infinity", "01", "+1", "1 2", "nul", '"\n"', "[" * 200_000]
+BAD = [
+    "",
+    "{",
+    "[1,]",
+    "{'a':1}",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "01",
+    "+1",
+    "1 2",
+    "nul",
+    '"\n"',
+    "[" * 200_000,
+]
 BAD += [b"\xff", b'"\xff"', b"\xff\xfe1\0"]
 
 
@@ -214,9 +241,12 @@ def test_convert_does_the_same_with_and_without_msgspec(
 
 
 @pytest.mark.parametrize(
-    ("value", "type_"), [("x", int), ("1.5", int), (5, str), ("yes", bool), ("c", Literal["a"]), ("[", list)]
+    ("value", "type_"),
+    [("x", int), ("1.5", int), (5, str), ("yes", bool), ("c", Literal["a"]), ("[", list)],
 )
-def test_convert_refuses_without_showing_the_value(fallback: ModuleType, value: Any, type_: Any) -> None:
+def test_convert_refuses_without_showing_the_value(
+    fallback: ModuleType, value: Any, type_: Any
+) -> None:
     for module in (host, fallback):
         with pytest.raises(module.JSONShapeError) as caught:
             module.convert("s3cret" if value == "x" else value, type_)

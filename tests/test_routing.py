@@ -129,7 +129,9 @@ async def test_a_percent_encoded_digit_is_a_digit() -> None:
         ("/me/1", "/{p:path}"),
     ],
 )
-async def test_literal_before_int_before_str_before_path(order: int, path: str, pattern: str) -> None:
+async def test_literal_before_int_before_str_before_path(
+    order: int, path: str, pattern: str
+) -> None:
     patterns = ["/me", "/{n:int}", "/{s}", "/{p:path}", "/{n:int}/edit", "/{s}/edit"]
     assert (await ask(table(*patterns[::order]), path))[1] == pattern
 
@@ -183,7 +185,9 @@ async def test_dot_segments_and_backslashes_are_resolved(path: str, expected: st
     assert (await ask(table("/a/b"), path))[1] == expected
 
 
-@pytest.mark.parametrize("path", ["/a/...", "/a/.b", "/a/b.", "/a/..b", "/a/..%2Fb", "/a/.%2F", "/a/b..c"])
+@pytest.mark.parametrize(
+    "path", ["/a/...", "/a/.b", "/a/b.", "/a/..b", "/a/..%2Fb", "/a/.%2F", "/a/b..c"]
+)
 async def test_other_dots_are_just_text(path: str) -> None:
     assert (await ask(table("/a/{x}"), path))[1] == "/a/{x}"
 
@@ -211,7 +215,9 @@ async def allow(app: App, path: str, method: str) -> tuple[int, str | None]:
         (["PUT /{x:path}", "POST /{x:int}"], "OPTIONS, PUT"),
     ],
 )
-async def test_another_method_is_405_and_options_204_with_allow(routes: list[str], methods: str) -> None:
+async def test_another_method_is_405_and_options_204_with_allow(
+    routes: list[str], methods: str
+) -> None:
     app = table(*routes)
     assert await allow(app, "/a", "PATCH") == (405, methods)
     assert await allow(app, "/a", "patch") == (405, methods)
@@ -233,7 +239,12 @@ async def test_a_route_without_methods_takes_every_one() -> None:
 async def test_head_is_answered_by_get_unless_it_has_its_own() -> None:
     assert (await ask(table("/a"), "/a", "HEAD"))[0] == "GET"
     assert (await ask(table("/{x}"), "/a", "HEAD"))[0] == "GET"
-    for routes in (["GET /a", "HEAD /a"], ["HEAD /a", "GET /a"], ["* /a", "HEAD /a"], ["HEAD,GET /a", "* /a"]):
+    for routes in (
+        ["GET /a", "HEAD /a"],
+        ["HEAD /a", "GET /a"],
+        ["* /a", "HEAD /a"],
+        ["HEAD,GET /a", "* /a"],
+    ):
         assert "HEAD" in (await ask(table(*routes), "/a", "HEAD"))[0]
 
 
@@ -334,7 +345,9 @@ def table_of(pattern: Any) -> None:
         ("GET /a/{x}/b", "GET /a/{y}/b"),
     ],
 )
-def test_a_second_route_for_the_same_paths_is_refused_by_both_names(first: str, second: str) -> None:
+def test_a_second_route_for_the_same_paths_is_refused_by_both_names(
+    first: str, second: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         table(first, second)
     assert second.split()[1] in str(caught.value)
@@ -370,6 +383,9 @@ async def test_a_deep_pattern_matches_without_deep_recursion() -> None:
 
 async def test_hostile_paths_do_not_make_matching_explode() -> None:
     # Every segment fits three ways, and the last fits none.
-    patterns = ["/" + "/".join("a" if bits >> i & 1 else f"{{s{i}}}" for i in range(8)) for bits in range(256)]
+    patterns = [
+        "/" + "/".join("a" if bits >> i & 1 else f"{{s{i}}}" for i in range(8))
+        for bits in range(256)
+    ]
     app = table(*(pattern + "/end" for pattern in patterns))
     assert await ask(app, "/a" * 8 + "/no") == 404

@@ -48,7 +48,9 @@ def test_the_annotation_of_env_declares_the_bindings() -> None:
     assert hello.env_classes() == [AppEnv]
 
 
-@pytest.mark.parametrize("annotation", [Any, dict, "Nothing", "dict[str, Any]", None, "AppEnv | None", Env])
+@pytest.mark.parametrize(
+    "annotation", [Any, dict, "Nothing", "dict[str, Any]", None, "AppEnv | None", Env]
+)
 def test_any_other_annotation_declares_nothing(annotation: Any) -> None:
     async def fetch(request, env): ...
 
@@ -128,7 +130,9 @@ def test_other_things_are_no_worker(target: Any, message: str) -> None:
 
 
 def test_arity_names_what_and_who() -> None:
-    with pytest.raises(ConfigError, match=r"cron: test_worker\.four\(\) takes 4 arguments, not 1 to 2"):
+    with pytest.raises(
+        ConfigError, match=r"cron: test_worker\.four\(\) takes 4 arguments, not 1 to 2"
+    ):
         arity(four, 1, 2, "cron")
 
 
@@ -275,7 +279,10 @@ async def test_fetch_raises_all_errors_but_http_errors() -> None:
 async def test_error_response() -> None:
     response = error_response(HTTPError(401, {"error": "who?"}, {"WWW-Authenticate": "Basic"}))
     assert (response.status, await response.json()) == (401, {"error": "who?"})
-    assert dict(response.headers) == {"content-type": "application/json", "www-authenticate": "Basic"}
+    assert dict(response.headers) == {
+        "content-type": "application/json",
+        "www-authenticate": "Basic",
+    }
     assert await error_response(HTTPError(404)).text() == "Not Found"
     assert await error_response(HTTPError(404, "")).text() == ""
 

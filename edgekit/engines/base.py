@@ -119,5 +119,10 @@ class Records(Protocol):
 
 def chunked(value: bytes | Sequence[bytes]) -> list[bytes]:
     """A value as engines keep and return it: pieces of CHUNK bytes, the last one shorter."""
+    if not isinstance(value, bytes):
+        pieces = list(value)  # not joined where they are right already: they may be 25 MiB
+        sizes = [len(piece) for piece in pieces] or [0]
+        if 0 < sizes[-1] <= CHUNK and all(size == CHUNK for size in sizes[:-1]):
+            return pieces
     whole = value if isinstance(value, bytes) else b"".join(value)
     return [whole[at : at + CHUNK] for at in range(0, len(whole), CHUNK)] or [b""]

@@ -20,7 +20,7 @@ from edgekit.errors import BodyUsedError, ConfigError, HTTPError
 from edgekit.runtime import pages, sockets
 from edgekit.runtime.forwarded import Trusted
 from edgekit.runtime.isolate import Isolate
-from edgekit.web.body import TEXT
+from edgekit.web.body import TEXT, encode_text
 from edgekit.web.response import JSON, Response, convert
 from edgekit.web.streams import ReadableStream, aclose
 from edgekit.web.websocket import WebSocket
@@ -118,7 +118,7 @@ class Host:
                     if (kind is str or kind is dict) and request.method != "HEAD":
                         # The same as below for Response(text) and Response.json(data), without one.
                         if kind is str:
-                            body, content_type = response.encode("utf-8", "replace"), _TEXT
+                            body, content_type = encode_text(response), _TEXT
                         else:
                             body, content_type = host.json_encode(response), _JSON
                         length = (b"content-length", b"%d" % len(body))

@@ -7,6 +7,7 @@ from typing import Any
 
 from edgekit import host
 from edgekit.errors import WebTypeError
+from edgekit.web.body import encode_text
 
 Event = str | Mapping[str, Any]
 
@@ -53,7 +54,7 @@ def encode_event(event: Event) -> bytes:
     if (data := event.get("data")) is not None:
         text = data if isinstance(data, str) else host.json_encode(data).decode()
         lines += [f"data: {line}" for line in _lines(text)]
-    return ("\n".join(lines) + "\n\n").encode("utf-8", "replace")
+    return encode_text("\n".join(lines) + "\n\n")
 
 
 def _lines(text: str) -> list[str]:

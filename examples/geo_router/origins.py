@@ -1,6 +1,6 @@
 """Two origins to try the router with: one app on two ports, which answers with what reached it.
 
-    python origins.py [EUROPE_PORT AMERICA_PORT]
+python origins.py [EUROPE_PORT AMERICA_PORT]
 """
 
 from __future__ import annotations

@@ -101,7 +101,9 @@ class Bridge:
         self._process.communicate()
 
 
-async def perform(binding: Any, calls: Sequence[Call], failures: dict[type[Exception], str]) -> list[Any]:
+async def perform(
+    binding: Any, calls: Sequence[Call], failures: dict[type[Exception], str]
+) -> list[Any]:
     """The results of the same calls on an edgekit binding; streams are read to their end.
 
     `failures` names, as JavaScript does, the classes of errors that are results.

@@ -181,7 +181,12 @@ async def test_both_lifespans_run_one_inside_the_other() -> None:
 
     async with started(wrapped(app)) as fetch:
         assert (await fetch("/")).status == 200
-    assert happened == ["origin starts", "edge starts", "origin stops", "edge stops"] or happened == [
+    assert happened == [
+        "origin starts",
+        "edge starts",
+        "origin stops",
+        "edge stops",
+    ] or happened == [
         "origin starts",
         "edge starts",
         "edge stops",

@@ -45,7 +45,11 @@ KINDS = [
     (lambda: [b"1", "2"], b"12", None),
     (lambda: chunks(), b"12", None),
     (lambda: ReadableStream([b"1"]), b"1", None),
-    (lambda: URLSearchParams({"a": "é b"}), b"a=%C3%A9+b", "application/x-www-form-urlencoded;charset=UTF-8"),
+    (
+        lambda: URLSearchParams({"a": "é b"}),
+        b"a=%C3%A9+b",
+        "application/x-www-form-urlencoded;charset=UTF-8",
+    ),
     (lambda: Blob([b"x"], type="image/png"), b"x", "image/png"),
     (lambda: Blob([b"x"]), b"x", None),
 ]
@@ -188,7 +192,10 @@ async def test_blob_has_the_content_type(make: Make) -> None:
 
 @both
 async def test_form_data_reads_urlencoded_and_multipart(make: Make) -> None:
-    assert list((await make(URLSearchParams("a=1&a=2")).form_data()).items()) == [("a", "1"), ("a", "2")]
+    assert list((await make(URLSearchParams("a=1&a=2")).form_data()).items()) == [
+        ("a", "1"),
+        ("a", "2"),
+    ]
     assert (await make(FormData({"a": "é"})).formData())["a"] == "é"
 
 
@@ -214,7 +221,18 @@ async def test_json_of_a_type_is_checked_and_converted(make: Make) -> None:
     assert await make("[1,2]").json(type=list[int]) == [1, 2]
 
 
-BAD = [b"", b"{", b"{'a':1}", b"[1,]", b"NaN", b"\xff", b'"\xff"', b"01", b"[" * 100_000, b"\xff\xfe1\0"]
+BAD = [
+    b"",
+    b"{",
+    b"{'a':1}",
+    b"[1,]",
+    b"NaN",
+    b"\xff",
+    b'"\xff"',
+    b"01",
+    b"[" * 100_000,
+    b"\xff\xfe1\0",
+]
 
 
 @both
@@ -240,7 +258,9 @@ async def test_a_request_answers_malformed_json_with_400() -> None:
         ("[]", "$"),
     ],
 )
-async def test_a_request_answers_json_of_another_shape_with_422_and_where(text: str, path: str) -> None:
+async def test_a_request_answers_json_of_another_shape_with_422_and_where(
+    text: str, path: str
+) -> None:
     with pytest.raises(HTTPError) as caught:
         await request(text).json(User)
     assert caught.value.status == 422
@@ -264,7 +284,9 @@ async def test_a_response_raises_a_syntax_error_with_the_path() -> None:
 
 
 @both
-@pytest.mark.parametrize("source", [lambda: None, lambda: b"ab", lambda: "ab", lambda: [b"a", b"b"]])
+@pytest.mark.parametrize(
+    "source", [lambda: None, lambda: b"ab", lambda: "ab", lambda: [b"a", b"b"]]
+)
 async def test_a_clone_has_the_same_body(make: Make, source) -> None:
     made = make(source())
     twin = made.clone()

@@ -136,7 +136,25 @@ def test_camel_case_is_understood() -> None:
     assert Headers([("set-cookie", "a")]).getSetCookie() == ["a"]
 
 
-NOT_NAMES = ["", " ", "a b", "a:", "a\n", "a\0", "é", "(", ")", "<", ">", "@", ",", ";", "\\", '"', "/"]
+NOT_NAMES = [
+    "",
+    " ",
+    "a b",
+    "a:",
+    "a\n",
+    "a\0",
+    "é",
+    "(",
+    ")",
+    "<",
+    ">",
+    "@",
+    ",",
+    ";",
+    "\\",
+    '"',
+    "/",
+]
 NOT_NAMES += ["[", "]", "?", "=", "{", "}", "\t", "\x7f", " a", "a ", "\u212a", "\u017f", "\uff21"]
 
 
@@ -162,7 +180,9 @@ def test_every_token_is_a_name(name: str) -> None:
     assert Headers({name: "x"})[name] == "x"
 
 
-@pytest.mark.parametrize("value", ["a\nb", "a\rb", "a\0b", "\0", "a\r\n b", "\u0100", "\ud800", "€"])
+@pytest.mark.parametrize(
+    "value", ["a\nb", "a\rb", "a\0b", "\0", "a\r\n b", "\u0100", "\ud800", "€"]
+)
 def test_values_with_nul_cr_lf_or_wide_characters_are_refused(value: str) -> None:
     for call in (lambda: Headers({"a": value}), lambda: Headers().set("a", value)):
         with pytest.raises(WebTypeError, match="Invalid value of header 'a'"):
@@ -242,7 +262,9 @@ def test_equality_is_of_what_iteration_gives() -> None:
 
 
 def test_repr_hides_secrets() -> None:
-    shown = repr(Headers({"Authorization": "s3cret", "Cookie": "s3cret", "Set-Cookie": "s3cret", "a": "1"}))
+    shown = repr(
+        Headers({"Authorization": "s3cret", "Cookie": "s3cret", "Set-Cookie": "s3cret", "a": "1"})
+    )
     assert "s3cret" not in shown
     assert "('a', '1')" in shown
 

@@ -40,7 +40,9 @@ def test_the_url_is_normalised(given: str, url: str) -> None:
     assert Request(URL(given)).url == url
 
 
-@pytest.mark.parametrize("url", ["", "/a", "h", "http://", "http://[", "http://a b", "http://h:99999", "http://a%00/"])
+@pytest.mark.parametrize(
+    "url", ["", "/a", "h", "http://", "http://[", "http://a b", "http://h:99999", "http://a%00/"]
+)
 def test_a_url_is_absolute_and_valid(url: str) -> None:
     with pytest.raises(WebTypeError, match="Invalid URL"):
         Request(url)
@@ -52,12 +54,16 @@ def test_six_methods_become_upper_case(method: str) -> None:
         assert Request("http://h", method=given).method == method
 
 
-@pytest.mark.parametrize("method", ["patch", "PATCH", "Patch", "purge", "X-1", "trace", "!#$%&'*+-.^_`|~"])
+@pytest.mark.parametrize(
+    "method", ["patch", "PATCH", "Patch", "purge", "X-1", "trace", "!#$%&'*+-.^_`|~"]
+)
 def test_other_methods_stay_as_they_are(method: str) -> None:
     assert Request("http://h", method=method).method == method
 
 
-@pytest.mark.parametrize("method", [" ", "a b", "GET ", "GET\n", "é", "a:", "\u0131", "po\u017ft", "G\0", ""])
+@pytest.mark.parametrize(
+    "method", [" ", "a b", "GET ", "GET\n", "é", "a:", "\u0131", "po\u017ft", "G\0", ""]
+)
 def test_a_method_is_a_token(method: str) -> None:
     with pytest.raises(WebTypeError, match="Invalid HTTP method"):
         Request("http://h", method=method)
@@ -76,7 +82,13 @@ async def test_other_methods_may_have_a_body() -> None:
 
 
 async def test_options_may_come_in_a_dict_as_on_workers() -> None:
-    init = {"method": "POST", "headers": {"A": "1"}, "body": "b", "redirect": "manual", "cf": {"c": 1}}
+    init = {
+        "method": "POST",
+        "headers": {"A": "1"},
+        "body": "b",
+        "redirect": "manual",
+        "cf": {"c": 1},
+    }
     request = Request("http://h", init)
     assert (request.method, request.headers["a"], request.redirect) == ("POST", "1", "manual")
     assert (request.cf.c, await request.text()) == (1, "b")
@@ -85,7 +97,9 @@ async def test_options_may_come_in_a_dict_as_on_workers() -> None:
 
 
 def test_options_of_browsers_are_ignored_others_are_a_type_error() -> None:
-    Request("http://h", cache="no-store", keepalive=True, duplex="half", referrerPolicy="no-referrer")
+    Request(
+        "http://h", cache="no-store", keepalive=True, duplex="half", referrerPolicy="no-referrer"
+    )
     with pytest.raises(TypeError, match="metod"):
         Request("http://h", metod="GET")
 
@@ -111,7 +125,9 @@ def test_headers_are_copied_and_can_be_changed() -> None:
 
 
 async def test_a_request_from_a_request() -> None:
-    first = Request("http://h/a?b", method="POST", headers={"x": "1"}, body="c", redirect="manual", cf={"d": 1})
+    first = Request(
+        "http://h/a?b", method="POST", headers={"x": "1"}, body="c", redirect="manual", cf={"d": 1}
+    )
     second = Request(first)
     assert (second.url, second.method, second.redirect) == ("http://h/a?b", "POST", "manual")
     assert dict(second.headers) == {"x": "1", "content-type": "text/plain;charset=UTF-8"}
@@ -124,8 +140,14 @@ async def test_a_request_from_a_request() -> None:
 
 async def test_options_replace_what_the_other_request_has() -> None:
     first = Request("http://h/", method="POST", headers={"x": "1"}, body="c")
-    second = Request(first, method="PUT", headers={"y": "2"}, body="d", redirect="error", cf={"e": 2})
-    assert (second.method, list(second.headers), second.cf) == ("PUT", ["content-type", "y"], {"e": 2})
+    second = Request(
+        first, method="PUT", headers={"y": "2"}, body="d", redirect="error", cf={"e": 2}
+    )
+    assert (second.method, list(second.headers), second.cf) == (
+        "PUT",
+        ["content-type", "y"],
+        {"e": 2},
+    )
     assert (second.redirect, await second.text()) == ("error", "d")
     assert await first.text() == "c"
 
@@ -146,7 +168,9 @@ async def test_a_request_that_cannot_be_made_leaves_the_body_to_the_first() -> N
 
 
 async def test_a_new_url_with_all_the_rest_of_a_request() -> None:
-    first = Request("http://h/a", method="POST", headers={"x": "1"}, body="c", redirect="manual", cf={"d": 1})
+    first = Request(
+        "http://h/a", method="POST", headers={"x": "1"}, body="c", redirect="manual", cf={"d": 1}
+    )
     second = Request("http://other/b", first)
     assert (second.url, second.method, second.redirect) == ("http://other/b", "POST", "manual")
     assert (second.headers["x"], second.cf, await second.text()) == ("1", {"d": 1}, "c")
@@ -218,7 +242,9 @@ def test_a_clone_and_a_copy_follow_the_signal() -> None:
 
 
 def test_a_clone_has_everything() -> None:
-    request = Request("http://h/a?b=1", method="PUT", headers={"x": "1"}, redirect="manual", cf={"c": 1})
+    request = Request(
+        "http://h/a?b=1", method="PUT", headers={"x": "1"}, redirect="manual", cf={"c": 1}
+    )
     request.params["n"] = 5
     twin = request.clone()
     assert (twin.url, twin.method, twin.redirect) == ("http://h/a?b=1", "PUT", "manual")

@@ -29,7 +29,9 @@ def test_the_plain_response() -> None:
         lambda: Response("a", status=201, headers={"x": "1"}, status_text="Made"),
         lambda: Response("a", {"status": 201, "headers": {"x": "1"}, "statusText": "Made"}),
         lambda: Response("a", {"status": 201, "headers": [("X", "1")], "status_text": "Made"}),
-        lambda: Response("a", {"headers": Headers({"x": "1"}), "unknown": 1}, status=201, statusText="Made"),
+        lambda: Response(
+            "a", {"headers": Headers({"x": "1"}), "unknown": 1}, status=201, statusText="Made"
+        ),
     ],
 )
 def test_options_as_keywords_or_one_dict(make) -> None:
@@ -38,7 +40,9 @@ def test_options_as_keywords_or_one_dict(make) -> None:
 
 
 async def test_a_response_in_place_of_the_options_lends_them() -> None:
-    origin = Response("abc", status=404, status_text="Gone fishing", headers={"X": "1"}, cf={"a": 1})
+    origin = Response(
+        "abc", status=404, status_text="Gone fishing", headers={"X": "1"}, cf={"a": 1}
+    )
     origin.headers["content-length"] = "3"
     response = Response("other", origin)
     assert (response.status, response.status_text, response.cf) == (404, "Gone fishing", {"a": 1})
@@ -125,7 +129,9 @@ def test_headers_given_are_copied() -> None:
     Response(headers=frozen).headers["a"] = "2"
 
 
-@pytest.mark.parametrize("headers", [{"a b": "1"}, {"a": "1\r\nb: 2"}, {"a": "€"}, "a: 1", [("a",)]])
+@pytest.mark.parametrize(
+    "headers", [{"a b": "1"}, {"a": "1\r\nb: 2"}, {"a": "€"}, "a: 1", [("a",)]]
+)
 def test_headers_that_http_does_not_allow(headers: Any) -> None:
     with pytest.raises(WebTypeError):
         Response(headers=headers)

@@ -81,7 +81,9 @@ async def test_reads_async_and_sync_iterables(source) -> None:
     assert await drain(ReadableStream(source())) == [b"1", b"2"]
 
 
-@pytest.mark.parametrize("source", ["é", "é".encode(), bytearray("é".encode()), memoryview("é".encode())])
+@pytest.mark.parametrize(
+    "source", ["é", "é".encode(), bytearray("é".encode()), memoryview("é".encode())]
+)
 async def test_one_piece_is_one_chunk(source) -> None:
     assert await drain(ReadableStream(source)) == ["é".encode()]
 
