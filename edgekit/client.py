@@ -81,18 +81,27 @@ async def fetch(
     if coding not in (None, "automatic", "manual"):
         raise WebTypeError(f'encode_response_body is "automatic" or "manual", not {coding!r:.100}')
     request = input if isinstance(input, Request) else _plain(str(input))
-    options = {
-        "init": init,
-        "method": method,
-        "headers": headers,
-        "body": body,
-        "redirect": redirect,
-        "cf": cf,
-        "signal": signal,
-        **others,
-    }
-    if any(option is not None for option in options.values()):
-        request = Request(request, **options)
+    if (
+        init is not None
+        or method is not None
+        or headers is not None
+        or body is not None
+        or redirect is not None
+        or cf is not None
+        or signal is not None
+        or others
+    ):
+        request = Request(
+            request,
+            init,
+            method=method,
+            headers=headers,
+            body=body,
+            redirect=redirect,
+            cf=cf,
+            signal=signal,
+            **others,
+        )
     if request._signal is None:
         return await _Fetch(request, coding != "manual").run()
     with _Interrupt(request._signal):
@@ -136,15 +145,16 @@ def _target(url: str) -> _Target:
 class _Fetch:
     """One call of fetch(), from its request over all redirects to its response."""
 
+    redirects = 0
+    upgrade = False
+    upload: _Upload | None = None
+    length: int | None = None
+
     def __init__(self, request: Request, decode: bool) -> None:
         self.request = request
         self.decode = decode
         self.signal = request._signal
         self.method = request.method
-        self.redirects = 0
-        self.upgrade = False
-        self.upload: _Upload | None = None
-        self.length: int | None = None
         self.fields = self.headers()
         self.target = self.aim(request.url)
         if self.target.credentials:
@@ -183,23 +193,21 @@ class _Fetch:
         loop = asyncio.get_running_loop()
         pool = pools.get(loop) or await pool_of(loop)
         while True:
-            answer = await self.send(pool)
-            plain = answer.answer if isinstance(answer, Upgrade) else answer
-            location = self.location(plain)
-            if location is None:
+            answer, upgrade = await self.send(pool), None
+            if isinstance(answer, Upgrade):
+                upgrade, answer = answer, answer.answer
+            if answer.status not in REDIRECTS or (location := self.location(answer)) is None:
                 break
-            plain.release()
-            self.follow(plain.status, location)
-        if not isinstance(answer, Upgrade):
+            answer.release()
+            self.follow(answer.status, location)
+        if upgrade is None:
             return self.response(answer, self.incoming(answer))
-        socket = answer.couple(pool, self.signal)
-        response = self.response(plain, answer.refusal if socket is None else None)
+        socket = upgrade.couple(pool, self.signal)
+        response = self.response(answer, upgrade.refusal if socket is None else None)
         response.web_socket = socket
         return response
 
     async def send(self, pool: Pool) -> aiohttp.ClientResponse | Upgrade:
-        import aiohttp
-
         data: Any = self.body
         if isinstance(data, ReadableStream):
             data = self.upload = _Upload(data, self.length)
@@ -222,14 +230,14 @@ class _Fetch:
                 allow_redirects=False,
                 server_hostname=name,
             )
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except pool.errors as error:
             if self.upload is not None and self.upload.error is not None:
                 raise self.upload.error from None
             raise self.failure(in_words(error)) from error
 
     def location(self, answer: aiohttp.ClientResponse) -> str | None:
-        """Where the answer sends this request, if it is to go there."""
-        if answer.status not in REDIRECTS or self.request.redirect == "manual":
+        """Where a redirect sends this request, if it is to go there."""
+        if self.request.redirect == "manual":
             return None
         if self.request.redirect == "error":
             answer.close()
@@ -275,20 +283,23 @@ class _Fetch:
         return _Incoming(answer, self)
 
     def response(self, answer: aiohttp.ClientResponse, body: bytes | _Incoming | None) -> Response:
-        raw = [(name.lower(), value) for name, value in answer.raw_headers]
-        content: Any = body if isinstance(body, bytes) or body is None else ReadableStream(body)
-        if body and self.decode:
-            names = [value for name, value in raw if name == b"content-encoding"]
-            coding = known(names[0].decode("latin-1")) if len(names) == 1 else None
+        content: Any = body
+        if body and self.decode and "content-encoding" in answer.headers:
+            names = answer.headers.getall("content-encoding")
+            coding = known(names[0]) if len(names) == 1 else None
             if coding is not None:
                 source = (body,) if isinstance(body, bytes) else body
-                content = ReadableStream(Coded(source, coding, self.failure))
+                content = Coded(source, coding, self.failure)
+        if content.__class__ is not bytes and content is not None:
+            content = ReadableStream(content)
         response = Response(content)
         response.status = answer.status
-        response._status_text = answer.reason or ""
-        response._headers = Headers.from_raw(raw)
         response.url = self.target.href
-        response.redirected = self.redirects > 0
+        response._headers = Headers.from_raw([(n.lower(), v) for n, v in answer.raw_headers])
+        if answer.reason:
+            response._status_text = answer.reason
+        if self.redirects:
+            response.redirected = True
         self.body = None
         return response
 

@@ -7,6 +7,7 @@ first call, and is closed by `close()` or by the end of its loop.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import struct
 from collections.abc import AsyncGenerator
@@ -33,7 +34,24 @@ DNS_SECONDS = 30  # that an address is believed
 MAX_FIELD = 64 * 1024  # bytes of one header of a response
 MAX_REFUSAL = 1024 * 1024  # bytes that are kept of the answer of a server that refuses a web socket
 
-_IMPLICIT = ("Accept", "Content-Type", "User-Agent")  # what aiohttp would add to a request
+
+@functools.cache
+def _request_class() -> type[aiohttp.ClientRequest]:
+    import aiohttp
+    from multidict import CIMultiDict
+
+    unwanted: CIMultiDict[None] = CIMultiDict({"Content-Type": None})
+
+    class OnlyWhatIsAsked(aiohttp.ClientRequest):
+        """Adds no header but host and those of the body's length.
+
+        The session's skip_auto_headers does the same, and takes a tenth of the whole request's time.
+        """
+
+        def update_auto_headers(self, skip_auto_headers: Any) -> None:
+            self._skip_auto_headers = unwanted
+
+    return OnlyWhatIsAsked
 
 
 class Pool:
@@ -42,6 +60,7 @@ class Pool:
     def __init__(self) -> None:
         import aiohttp
 
+        self.errors = (aiohttp.ClientError, OSError, ValueError)
         # Without a limit: whoever holds a connection and waits for another could wait for ever.
         self.connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=DNS_SECONDS)
         self.session = self._session()
@@ -55,7 +74,7 @@ class Pool:
             connector=self.connector,
             connector_owner=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=_IMPLICIT,
+            request_class=_request_class(),
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
             max_line_size=MAX_FIELD,

@@ -19,7 +19,10 @@ from edgekit.errors import ConfigError
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?").fullmatch
-_PAIR = re.compile(r'\s*([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*').fullmatch
+# One parameter and what ends it; possessive, so that no header takes more than one pass.
+_PAIR = re.compile(
+    r'\s*+(?:([A-Za-z]++)=(?:"((?:[^"\\]|\\.)*+)"|([^\s;,"=]*+)))?\s*+([;,]|$)'
+).match
 
 
 class Trusted:
@@ -54,11 +57,17 @@ class Trusted:
                 seen.setdefault(name, []).append(value.decode("latin-1"))
         if not seen:
             return scope
-        chain, scheme, host = _forwarded(seen)
-        scope = dict(scope)
+        client = scheme = host = None
+        for hop in reversed(_hops(seen)):
+            # The peer added the last hop; one before it counts if a trusted proxy added it.
+            scheme, host = hop.get("proto", scheme), hop.get("host", host)
+            address = _address(hop.get("for", ""))
+            client = address or client
+            if address is None or address not in self:
+                break
         if direct := seen.get(b"cf-connecting-ip"):
-            chain = [direct[-1].strip()]
-        client = self._client(chain)
+            client = _address(direct[-1]) or client
+        scope = dict(scope)
         if client is not None:
             scope["client"] = (client, 0)
         # Cloudflare writes cities as UTF-8.
@@ -69,23 +78,12 @@ class Trusted:
         }
         if place:
             scope["edgekit.cf"] = place
-        if scheme in ("http", "https"):
-            scope["scheme"] = scheme
+        if scheme is not None and scheme.lower() in ("http", "https"):
+            scope["scheme"] = scheme.lower()
         if host is not None and _HOST(host):
             headers = [pair for pair in scope["headers"] if pair[0] != b"host"]
             scope["headers"] = [(b"host", host.encode("latin-1")), *headers]
         return scope
-
-    def _client(self, chain: list[str]) -> str | None:
-        client = None
-        for text in reversed(chain):
-            address = _address(text)
-            if address is None:
-                break  # "unknown" or an obfuscated name: nothing further back can be believed
-            client = address
-            if address not in self:
-                break
-        return client
 
 
 # Header -> key of request.cf; all values are strings there, coordinates included.
@@ -112,28 +110,43 @@ _READ = frozenset(_PLACE) | frozenset(
 )
 
 
-def _forwarded(seen: dict[bytes, list[str]]) -> tuple[list[str], str | None, str | None]:
-    """The chain of addresses, nearest last, with the scheme and host the nearest proxy tells of."""
-    if elements := ",".join(seen.get(b"forwarded", ())):
-        chain, scheme, host = [], None, None
-        for element in _split(elements, ","):
-            pairs = {}
-            for part in _split(element, ";"):
-                if pair := _PAIR(part):
-                    value = pair[3] if pair[2] is None else re.sub(r"\\(.)", r"\1", pair[2])
-                    pairs[pair[1].lower()] = value
-            chain.append(pairs.get("for", ""))
-            scheme, host = pairs.get("proto", scheme), pairs.get("host", host)
-        return chain, scheme and scheme.lower(), host
-    chain = [part.strip() for part in ",".join(seen.get(b"x-forwarded-for", ())).split(",")]
-    protos = ",".join(seen.get(b"x-forwarded-proto", ())).split(",")
-    hosts = ",".join(seen.get(b"x-forwarded-host", ())).split(",")
-    return [c for c in chain if c], protos[-1].strip().lower() or None, hosts[-1].strip() or None
+def _hops(seen: dict[bytes, list[str]]) -> list[dict[str, str]]:
+    """What each proxy on the way has told, the nearest last: "for", "proto" and "host"."""
+    if b"forwarded" in seen:
+        return _elements(",".join(seen[b"forwarded"]))
+    hops = [{"for": address} for address in _listed(seen, b"x-forwarded-for")] or [{}]
+    # These are lists too where proxies append, but not one entry for each hop.
+    for key, name in (("proto", b"x-forwarded-proto"), ("host", b"x-forwarded-host")):
+        for value in _listed(seen, name)[-1:]:
+            hops[-1][key] = value
+    return hops
 
 
-def _split(text: str, separator: str) -> list[str]:
-    """Split outside of quoted strings."""
-    return re.findall(rf'(?:"(?:[^"\\]|\\.)*"|[^{separator}"])+', text)
+def _listed(seen: dict[bytes, list[str]], name: bytes) -> list[str]:
+    parts = [part.strip() for part in ",".join(seen.get(name, ())).split(",")]
+    return [part for part in parts if part]
+
+
+def _elements(text: str) -> list[dict[str, str]]:
+    """The elements of a Forwarded header; none of one with a fault in it.
+
+    A visitor's open quote would otherwise swallow what the proxy has appended.
+    """
+    hops: list[dict[str, str]] = []
+    hop: dict[str, str] = {}
+    at = 0
+    while at <= len(text):
+        pair = _PAIR(text, at)
+        if pair is None:
+            return []
+        if pair[1] is not None:
+            value = pair[3] if pair[2] is None else re.sub(r"\\(.)", r"\1", pair[2])
+            hop[pair[1].lower()] = value
+        if pair[4] != ";" and hop:
+            hops.append(hop)
+            hop = {}
+        at = pair.end() if pair[4] else len(text) + 1
+    return hops
 
 
 def _address(text: str) -> str | None:

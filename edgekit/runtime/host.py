@@ -89,6 +89,10 @@ class Host:
         task_of = _current_task
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            task = task_of(loop)
+            if task is None and asyncio.get_running_loop() is not loop:
+                await self._move(scope, receive, send)
+                return
             if scope["type"] != "http":
                 await self._other(scope, receive, send)
                 return
@@ -98,7 +102,7 @@ class Host:
             if max_body is not None:
                 request.max_body = max_body
             ctx: Any = ExecutionContext(spawn) if uses_ctx else None
-            running[request] = task_of(loop)
+            running[request] = task
             started = False
             body: Any
             try:
@@ -175,6 +179,18 @@ class Host:
         assert self._serve is not None
         return self._serve
 
+    async def _move(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Another event loop runs than the one we started in, as under a test client that makes one
+        for each request: leave behind what belonged to the old one.
+        """
+        if self.worker._host is self._serve:
+            self.worker._host = self
+        self._serve = self._sweeper = None
+        self._running = {}
+        self._sockets.clear()
+        self.isolate.move()
+        await self(scope, receive, send)
+
     async def stop(self) -> None:
         """Stop the isolate."""
         if self.worker._host is self._serve:
@@ -203,7 +219,8 @@ class Host:
         await receive()  # websocket.connect
         if self._trusted is not None:
             scope = self._trusted.apply(scope)
-        scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "ws"), "http")
+        scheme = scope.get("scheme", "ws")
+        scheme = {"ws": "http", "wss": "https"}.get(scheme, scheme)
         headers = list(scope["headers"])
         if not any(name == b"upgrade" for name, _ in headers):  # HTTP/2 has none
             headers.append((b"upgrade", b"websocket"))

@@ -74,6 +74,13 @@ class Isolate:
             self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
             self.started = True
 
+    def move(self) -> None:
+        """Go on in another event loop; tasks of the old one are lost with it."""
+        self.background = Background()
+        self._lifespans.clear()
+        self._starting = asyncio.Lock()
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
     async def stop(self) -> None:
         """Let `wait_until` end (30 s), run `on_stop`, close the store."""
         if not self.started:

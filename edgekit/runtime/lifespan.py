@@ -25,6 +25,8 @@ class Lifespan:
         self._task = asyncio.get_running_loop().create_task(self._run())
         answer = await self._ask("lifespan.startup")
         if answer == "lifespan.startup.failed":
+            self._task.cancel()
+            await asyncio.wait([self._task])
             raise ConfigError(f"the mounted app {self._app!r} failed to start; its log says why")
 
     async def stop(self) -> None:
