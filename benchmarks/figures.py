@@ -18,7 +18,8 @@ class Spread(NamedTuple):
 
     def __str__(self) -> str:
         digits = 0 if self.median >= 100 else 1 if self.median >= 10 else 2
-        return f"{self.median:.{digits}f} ± {self.half:.{digits}f}"
+        exact = f"{self.median:.{digits}f}"
+        return f"{exact} ± {self.half:.{digits}f}" if self.half else exact
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -50,8 +51,8 @@ async def profiled(work: Callable[[], Awaitable[Any]], operations: int) -> str:
     for where, (_, calls, own, total, _) in sorted(functions.items(), key=lambda f: -f[1][2])[:18]:
         file, line, name = where
         place = name if file == "~" else f"{file}:{line} {name}"
-        each = calls / operations, own * 1e6 / operations, total * 1e6 / operations
-        lines.append("{:5.1f} {:7.2f} {:9.2f}  {}".format(*each, place))
+        own_us, total_us = own * 1e6 / operations, total * 1e6 / operations
+        lines.append(f"{calls / operations:5.1f} {own_us:7.2f} {total_us:9.2f}  {place}")
     return "\n".join(lines)
 
 
@@ -118,5 +119,5 @@ def _row(cells: Iterable[str]) -> str:
 
 def _goal(goal: Goal) -> str:
     verdict = goal.verdict if goal.verdict == "reached" else f"**{goal.verdict}**"
-    more = "".join(f", {text}" for text in (goal.about, goal.doubt) if text)
-    return f"- {verdict}: {goal.text}: {goal.figure}{more}"
+    about = f" {goal.about}" * bool(goal.about) + f", but {goal.doubt}" * bool(goal.doubt)
+    return f"- {verdict}: {goal.text}: {goal.figure}{about}"

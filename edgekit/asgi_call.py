@@ -292,7 +292,7 @@ def _scope(request: Request, root_path: str, upgrade: bool) -> Scope:
             scope["raw_path"], scope["path"] = path.encode("latin-1"), unquote(path)
     else:
         scope = _made(request, root_path)
-    scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}
+    scope["asgi"] = {"version": "3.0", "spec_version": "2.3"}
     scope["extensions"] = {}
     if upgrade:
         scope["type"] = "websocket"

@@ -275,6 +275,9 @@ class _Fetch:
 
     def incoming(self, answer: aiohttp.ClientResponse) -> bytes | _Incoming | None:
         """The answer's body: at once, if it came with the headers."""
+        if answer.status == 101:
+            answer.close()
+            raise self.failure("the server switches protocols, which was not asked for")
         if answer.status in NULL_BODY or self.method == "HEAD":
             answer.release()
             return None

@@ -25,26 +25,30 @@ def kv_space(namespace_id: str) -> str:
     return f"kv/{namespace_id}"
 
 
-def _kv_namespaces(config: Config, store: Store) -> Iterator[tuple[str, Any]]:
+# Opens the store at the first call: a Worker that keeps nothing needs none.
+Open = Callable[[], Store]
+
+
+def _kv_namespaces(config: Config, store: Open) -> Iterator[tuple[str, Any]]:
     for entry in config.kv_namespaces:
-        yield entry.binding, KVNamespace(store.records, kv_space(entry.namespace_id))
+        yield entry.binding, KVNamespace(store().records, kv_space(entry.namespace_id))
 
 
-def _kv_namespace(name: str, store: Store) -> Any:
-    return KVNamespace(store.records, kv_space(name))
+def _kv_namespace(name: str, store: Open) -> Any:
+    return KVNamespace(store().records, kv_space(name))
 
 
-_BINDINGS: dict[str, Callable[[Config, Store], Iterator[tuple[str, Any]]]] = {
+_BINDINGS: dict[str, Callable[[Config, Open], Iterator[tuple[str, Any]]]] = {
     "kv_namespaces": _kv_namespaces,
 }
 # What a declared binding gets when there is no configuration file: a store of its own name.
-_WITHOUT_FILE: dict[str, Callable[[str, Store], Any]] = {
+_WITHOUT_FILE: dict[str, Callable[[str, Open], Any]] = {
     "kv_namespaces": _kv_namespace,
 }
 
 
 def build_env(
-    worker: Worker, config: Config, store: Store, overrides: Mapping[str, Any] | None = None
+    worker: Worker, config: Config, store: Open, overrides: Mapping[str, Any] | None = None
 ) -> Env:
     """The env of `worker`, checked against every Env class in it. ConfigError lists what is wrong."""
     declared = [d for cls in worker.env_classes() for d in declarations(cls)]

@@ -335,11 +335,17 @@ async def _stream(request: AsgiRequest, body: ReadableStream, send: Send) -> Non
     """Send a body chunk by chunk, as fast as the client takes it."""
     chunks = aiter(body)
     sending = False
+    count = 0
     try:
         async for chunk in chunks:
             sending = True
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             sending = False
+            count += 1
+            if not count % 64:
+                # To a client that has gone, send() does not wait; nor need the body. Without this,
+                # such a pair would keep everybody else, and the sweeper that ends it, from running.
+                await asyncio.sleep(0)
         sending = True
         await send({"type": "http.response.body", "body": b""})
     except OSError:

@@ -44,8 +44,8 @@ class Isolate:
         self.started = False
         self.config: configuration.Config
         self.env: Env
-        self.store: Store
-        self._given_store = store
+        self._store = store
+        self._own_store = store is None
         self.overrides = overrides
         self._config_path = config or worker.config
         self._lifespans: list[Lifespan] = []
@@ -58,11 +58,8 @@ class Isolate:
             if self.started:
                 return
             self.config = configuration.load(self._config_path)
-            self.store = self._given_store or open_store(
-                self.config.store, durable=not self.config.development
-            )
             try:
-                self.env = build_env(self.worker, self.config, self.store, self.overrides)
+                self.env = build_env(self.worker, self.config, self._open, self.overrides)
                 for app in self.worker.mounted():
                     lifespan = Lifespan(app)
                     await lifespan.start()
@@ -71,7 +68,7 @@ class Isolate:
             except BaseException:
                 await self._release()
                 raise
-            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+            self._start_sweeper()
             self.started = True
 
     def move(self) -> None:
@@ -79,7 +76,7 @@ class Isolate:
         self.background = Background()
         self._lifespans.clear()
         self._starting = asyncio.Lock()
-        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        self._start_sweeper()
 
     async def stop(self) -> None:
         """Let `wait_until` end (30 s), run `on_stop`, close the store."""
@@ -105,15 +102,27 @@ class Isolate:
             self._sweeper = None
         while self._lifespans:
             await self._lifespans.pop().stop()
-        if self._given_store is None:
-            await self.store.close()
+        if self._own_store and self._store is not None:
+            await self._store.close()
+            self._store = None
 
-    async def _sweep(self) -> None:
+    def _open(self) -> Store:
+        if self._store is None:
+            durable = not self.config.development
+            self._store = open_store(self.config.store, durable=durable)
+        return self._store
+
+    def _start_sweeper(self) -> None:
+        if self._store is not None:
+            sweep = self._sweep(self._store)
+            self._sweeper = asyncio.get_running_loop().create_task(sweep)
+
+    async def _sweep(self, store: Store) -> None:
         """Remove expired records from time to time; nobody sees them even before."""
         while True:
             await host.sleep(SWEEP_SECONDS)
             try:
-                while await self.store.records.sweep(now=host.now()) >= 1000:
+                while await store.records.sweep(now=host.now()) >= 1000:
                     pass
             except Exception:
                 logger.exception("sweeping expired records failed; it will be tried again")

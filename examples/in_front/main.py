@@ -37,6 +37,8 @@ async def edge(request: Request, env: EdgeEnv) -> Response:
 
 # The app, which knows nothing of it -----------------------------------------------------------------
 
+PAUSE = 1.0  # seconds between the lines of the streamed page
+
 PAGE = """<!doctype html>
 <html lang="en">
 <title>in_front</title>
@@ -44,7 +46,7 @@ PAGE = """<!doctype html>
 <p><a href="/count">A page that comes line by line</a>, <a href="/admin">a page that is blocked</a>,
 and an echo: <input placeholder="Say something" autofocus> <output></output></p>
 <script>
-  const socket = new WebSocket(location.href.replace("http", "ws") + "echo");
+  const socket = new WebSocket(new URL("/echo", location.href.replace("http", "ws")));
   socket.onmessage = event => document.querySelector("output").textContent = event.data;
   document.querySelector("input").oninput = event => socket.send(event.target.value);
 </script>
@@ -60,7 +62,7 @@ async def count(request: PageRequest) -> StreamingResponse:
     async def lines() -> AsyncIterator[str]:
         for n in range(1, 6):
             yield f"{n}\n"
-            await asyncio.sleep(1)
+            await asyncio.sleep(PAUSE)
 
     return StreamingResponse(lines(), media_type="text/plain")
 
