@@ -73,10 +73,12 @@ class _Exchange:
         self.gone = asyncio.Event()  # nobody reads any longer, or all has been read
         self.ended = False  # the app has sent its last message
         self.head: Message | None = None  # http.response.start, until the body comes
+        self.task: asyncio.Task[Any] | None = None
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Run to the end; errors go to whoever reads the response."""
         error: Exception | None = None
+        self.task = asyncio.current_task()
         try:
             await app(scope, self.receive, self.send)
             if not self.ended and not self.gone.is_set():
@@ -84,6 +86,8 @@ class _Exchange:
         except Exception as raised:
             error = raised
         except BaseException:
+            if self.gone.is_set():  # by disconnect()
+                return
             self.fail(WebTypeError("The ASGI app was cancelled."))
             raise
         if error is not None:
@@ -104,6 +108,7 @@ class _Exchange:
         raise NotImplementedError
 
     def disconnect(self) -> None:
+        """Nobody reads on."""
         self.gone.set()
 
     async def receive(self) -> Message:
@@ -130,6 +135,7 @@ class _HTTPExchange(_Exchange):
         self.chunks: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(1)
         self.incoming: AsyncIterator[bytes] | None = None
         self.exhausted = False
+        self.waiting = 0  # calls of the app's that learn by themselves that nobody reads
 
     def fail_late(self, error: Exception) -> None:
         while not self.chunks.empty():  # the reader sees the failure instead
@@ -140,6 +146,8 @@ class _HTTPExchange(_Exchange):
         super().disconnect()
         while not self.chunks.empty():  # lets go whoever waits to put one
             self.chunks.get_nowait()
+        if self.task is not None and not self.ended and not self.waiting:
+            self.task.cancel()  # it waits for something else, and would never know
 
     async def receive(self) -> Message:
         if self.incoming is None:
@@ -155,7 +163,11 @@ class _HTTPExchange(_Exchange):
             except WebTypeError:  # the client has gone
                 self.exhausted = True
                 self.gone.set()
-        await self.gone.wait()
+        self.waiting += 1
+        try:
+            await self.gone.wait()
+        finally:
+            self.waiting -= 1
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -181,10 +193,14 @@ class _HTTPExchange(_Exchange):
                 self.respond(chunk if chunk and self.request.method != "HEAD" else None)
                 return
             self.respond(ReadableStream(_Chunks(self)))
-        if chunk:
-            await self.chunks.put(chunk)
-        if not more:
-            await self.chunks.put(None)
+        self.waiting += 1
+        try:
+            if chunk:
+                await self.chunks.put(chunk)
+            if not more:
+                await self.chunks.put(None)
+        finally:
+            self.waiting -= 1
 
 
 class _Chunks:
@@ -292,7 +308,7 @@ def _scope(request: Request, root_path: str, upgrade: bool) -> Scope:
             scope["raw_path"], scope["path"] = path.encode("latin-1"), unquote(path)
     else:
         scope = _made(request, root_path)
-    scope["asgi"] = {"version": "3.0", "spec_version": "2.3"}
+    scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}
     scope["extensions"] = {}
     if upgrade:
         scope["type"] = "websocket"

@@ -1192,3 +1192,25 @@ async def test_logs_cannot_be_forged_by_the_path(caplog) -> None:
     messages = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
     assert len(messages) == 2
     assert not [m for m in messages if "\n" in m or "\r" in m]
+
+
+async def test_an_asgi_app_that_waits_for_something_else_is_ended_when_nobody_reads() -> None:
+    ended = asyncio.Event()
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    outer = App()
+    outer.mount("/", app)
+    async with TestClient(outer) as client:
+        response = await client.get("/")
+        async for _ in response.body:
+            break
+        await response.body.cancel() if not response.body.locked else None
+        del response
+        await asyncio.wait_for(ended.wait(), 5)

@@ -33,11 +33,12 @@ def explain(error: BaseException) -> str:
         what += f" (also looked for in {sys.prefix})"
     elif isinstance(error, SystemExit):
         what = f"the import ended the process: SystemExit: {error.code}"
-    trim(trace)
-    place = next((frame for frame in reversed(trace.stack) if not _inner(frame)), None)
-    if place is None:
+    trim(trace, error)
+    places = [frame for frame in trace.stack if not _inner(frame)]
+    if not places:
         return what if isinstance(error, EdgekitError) else "".join(trace.format()).rstrip()
-    head = f"{shown(place.filename)}:{place.lineno}: {what}"
+    own = [frame for frame in places if "site-packages" not in frame.filename] or places
+    head = f"{shown(own[-1].filename)}:{own[-1].lineno}: {what}"
     if isinstance(error, EdgekitError | ModuleNotFoundError):
         return head
     chained = trace.__cause__ or (trace.__context__ and not trace.__suppress_context__)
@@ -45,22 +46,26 @@ def explain(error: BaseException) -> str:
     return f"{head}\n{''.join(lines)}".rstrip()
 
 
-def trim(trace: TracebackException) -> None:
-    """Leave the user's frames of the whole chain; a stack without any stays as it is."""
+def trim(trace: TracebackException, error: BaseException) -> None:
+    """Leave the user's frames of `error`'s whole chain; a stack without any stays as it is."""
     users = [index for index, frame in enumerate(trace.stack) if not _inner(frame)]
     if users:
         # Above and between the user's frames stands how they were called, below them what they
-        # called: that matters unless the error is one of edgekit's own.
-        meant = issubclass(trace.exc_type or Exception, EdgekitError)
+        # called: that matters unless edgekit raised the error on purpose.
+        meant = isinstance(error, EdgekitError) or trace.stack[-1].filename.startswith(_MODULES)
         trace.stack[:] = [
             frame
             for index, frame in enumerate(trace.stack)
             if not _inner(frame)
             or (index > users[-1] and not meant and not frame.filename.startswith("<frozen "))
         ]
-    for other in (trace.__cause__, trace.__context__, *(trace.exceptions or ())):
-        if other is not None:
-            trim(other)
+    if trace.__cause__ is not None and error.__cause__ is not None:
+        trim(trace.__cause__, error.__cause__)
+    if trace.__context__ is not None and error.__context__ is not None:
+        trim(trace.__context__, error.__context__)
+    if trace.exceptions and isinstance(error, BaseExceptionGroup):
+        for inner, one in zip(trace.exceptions, error.exceptions, strict=True):
+            trim(inner, one)
 
 
 def shown(file: str | Path) -> str:
@@ -80,6 +85,7 @@ def _folders() -> tuple[str, ...]:
 
 
 _FOLDERS = _folders()
+_MODULES = os.path.join(_FOLDERS[0], "compat", "modules") + os.sep
 
 
 def _inner(frame: FrameSummary) -> bool:

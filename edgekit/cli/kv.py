@@ -70,8 +70,9 @@ def _on_namespace(
             )
         import asyncio
 
-        options.apply(os.environ, config, env, persist_to)
-        asyncio.run(_run(command, binding, namespace_id, preview, rest))
+        environ = dict(os.environ)
+        options.apply(environ, config, env, persist_to)
+        asyncio.run(_run(command, environ, binding, namespace_id, preview, rest))
 
     for option in (
         options.configuration,
@@ -87,6 +88,7 @@ def _on_namespace(
 
 async def _run(
     command: Callable[..., Awaitable[None]],
+    environ: dict[str, str],
     binding: str | None,
     namespace_id: str | None,
     preview: bool,
@@ -97,7 +99,7 @@ async def _run(
     from edgekit.engines.open import open_store
     from edgekit.runtime.env import kv_space
 
-    config = configuration.load()
+    config = configuration.load(environ=environ)
     if config.store.startswith("memory:"):
         raise ConfigError("EDGEKIT_STORE=memory: is in the server's own memory, out of reach")
     name = namespace_id if binding is None else _namespace_id(config, binding, preview)

@@ -76,7 +76,7 @@ class _Formatter(logging.Formatter):
         if ei[1] is None:
             return super().formatException(ei)
         trace = TracebackException.from_exception(ei[1])
-        trim(trace)
+        trim(trace, ei[1])
         return "".join(trace.format()).rstrip()
 
 

@@ -95,7 +95,7 @@ def serve(settings: Settings, sockets: list[socket], report: Report, *, child: b
         server.run(sockets)
     except SystemExit:
         return 1
-    return 0
+    return 0 if server.started else 1
 
 
 def _application(settings: Settings, limits: Limits) -> ASGIApp:

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
+from edgekit.cli.faults import shown
 from edgekit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def load(target: Target) -> ASGIApp:
     found: Any = module
     for name in target.attribute.split("."):
         if not hasattr(found, name):
-            raise ConfigError(f"{_shown(target)} has no {target.attribute!r}{_others(module)}")
+            raise ConfigError(f"{_shown(module)} has no {target.attribute!r}{_others(module)}")
         found = getattr(found, name)
     return _as_app(found, f"{target.module}:{target.attribute}")
 
@@ -147,7 +148,7 @@ def _discover(module: ModuleType, target: Target) -> ASGIApp:
     workers = {id(value): name for name, value in vars(module).items() if isinstance(value, Worker)}
     if len(workers) > 1:
         raise ConfigError(
-            f"{_shown(target)} has several Workers; say which:"
+            f"{_shown(module)} has several Workers; say which:"
             f" {' or '.join(f'{target.module}:{name}' for name in workers.values())}"
         )
     for name in (*workers.values(), "Default", "fetch"):
@@ -155,11 +156,11 @@ def _discover(module: ModuleType, target: Target) -> ASGIApp:
             return _as_app(getattr(module, name), f"{target.module}:{name}")
     if hasattr(module, "on_fetch"):
         raise ConfigError(
-            f"{_shown(target)}: on_fetch is the old form, which edgekit does not have; write"
+            f"{_shown(module)}: on_fetch is the old form, which edgekit does not have; write"
             " `class Default(WorkerEntrypoint)` with `async def fetch(self, request)`"
         )
     raise ConfigError(
-        f"{_shown(target)} has nothing to serve: no `app`, no App or Worker, no"
+        f"{_shown(module)} has nothing to serve: no `app`, no App or Worker, no"
         " `class Default(WorkerEntrypoint)` and no `async def fetch(request, env)`"
     )
 
@@ -183,5 +184,5 @@ def _others(module: ModuleType) -> str:
     return f"; it has: {', '.join(names)}" if names else ""
 
 
-def _shown(target: Target) -> str:
-    return str(target.file or target.module)
+def _shown(module: ModuleType) -> str:
+    return shown(module.__file__) if module.__file__ else module.__name__

@@ -43,7 +43,10 @@ class ManualClock:
         future = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), future))
         self.sleeping.set()
-        await future
+        try:
+            await future
+        finally:
+            self._look()
 
     def call_later(self, seconds: float, callback: Callable[[], Any]) -> _Timer:
         timer = _Timer(callback)
@@ -63,5 +66,8 @@ class ManualClock:
                     callback()
             elif not sleeper.done():
                 sleeper.set_result(None)
+        self._look()
+
+    def _look(self) -> None:
         if not any(isinstance(s, asyncio.Future) and not s.done() for _, _, s in self._sleepers):
             self.sleeping.clear()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import uvicorn
 
@@ -42,7 +43,8 @@ def main() -> None:
     for host, name in names.items():
         print(f"{name}: http://{host}", flush=True)
     config = uvicorn.Config(origin(names), log_level="warning", proxy_headers=False)
-    uvicorn.Server(config).run(sockets)
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ All else of the app passes through as it is, its streamed page and its web socke
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import sleep
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
@@ -37,8 +37,6 @@ async def edge(request: Request, env: EdgeEnv) -> Response:
 
 # The app, which knows nothing of it -----------------------------------------------------------------
 
-PAUSE = 1.0  # seconds between the lines of the streamed page
-
 PAGE = """<!doctype html>
 <html lang="en">
 <title>in_front</title>
@@ -62,7 +60,7 @@ async def count(request: PageRequest) -> StreamingResponse:
     async def lines() -> AsyncIterator[str]:
         for n in range(1, 6):
             yield f"{n}\n"
-            await asyncio.sleep(PAUSE)
+            await sleep(1)
 
     return StreamingResponse(lines(), media_type="text/plain")
 

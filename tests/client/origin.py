@@ -97,7 +97,8 @@ class Origin:
         else:
             echo = {"method": method, "target": target, "headers": got.headers}
             echo["body"] = got.body.decode("latin-1")
-            writer.write(answer if answer is not None else reply(json.dumps(echo)))
+            data = answer if answer is not None else reply(json.dumps(echo))
+            writer.write(data if method != "HEAD" else data[: data.index(b"\r\n\r\n") + 4])
         await writer.drain()
 
 

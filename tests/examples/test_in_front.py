@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import aiohttp
@@ -40,15 +41,13 @@ async def test_page_of_the_app_gets_headers(client, main):
     assert (await client.get("/administration")).status == 404
 
 
-async def test_streamed_page_comes_as_the_app_makes_it(client, main, monkeypatch):
-    monkeypatch.setattr(main, "PAUSE", 3600)
-    body = (await client.get("/count")).body
-    reader = body.get_reader()
-    assert (await reader.read())["value"] == b"1\n"  # while the second line waits for its hour
-    await reader.cancel()
-    monkeypatch.setattr(main, "PAUSE", 0)
-    response = await client.get("/count")
-    assert [chunk async for chunk in response.body] == [b"%d\n" % n for n in range(1, 6)]
+async def test_streamed_page_comes_line_by_line_as_the_app_makes_it(client, main, monkeypatch):
+    gate = asyncio.Event()
+    monkeypatch.setattr(main, "sleep", lambda seconds: gate.wait())
+    lines = aiter((await client.get("/count")).body)
+    assert await anext(lines) == b"1\n"  # while the app waits before the second
+    gate.set()
+    assert [line async for line in lines] == [b"2\n", b"3\n", b"4\n", b"5\n"]
 
 
 async def test_web_socket_of_the_app_passes_through(client):

@@ -12,19 +12,16 @@ from typing import Any
 
 import pytest
 
-from edgekit import host as clocks
 from edgekit.app import App
 from edgekit.entrypoints import WorkerEntrypoint
 from edgekit.env import Env
 from edgekit.engines.open import open_store
 from edgekit.errors import ConfigError, HTTPError
-from edgekit.runtime.host import Host
-from edgekit.testing import ManualClock
 from edgekit.web.request import Request
 from edgekit.web.response import Response
 from edgekit.web.streams import ReadableStream
 
-from .wire import Connection, ask, hosted, turns, until
+from .wire import Connection, ask, turns, until
 
 TEXT = "text/plain;charset=UTF-8"
 
@@ -789,28 +786,3 @@ async def test_by_default_nobody_is_trusted(serve) -> None:
     headers = [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https"), ("forwarded", "for=1.1.1.1")]
     got = await ask(serve(fetch), headers=headers, client=("127.0.0.1", 5))
     assert json.loads(got.text) == ["127.0.0.1", "http://h/"]
-
-
-async def test_the_records_are_swept_by_the_clock(monkeypatch) -> None:
-    clock = ManualClock()
-    with clocks.use_clock(clock):
-        app: Host = hosted(echo)
-        store = app.isolate._store = open_store("memory:", durable=False)
-        await app.start()
-        swept = []
-        records = store.records
-        real = records.sweep
-
-        async def sweep(*, now):
-            swept.append(now)
-            if len(swept) == 1:
-                raise OSError("disk full")
-            return await real(now=now)
-
-        monkeypatch.setattr(type(records), "sweep", staticmethod(sweep))
-        for _ in range(2):
-            await turns()
-            clock.advance(60)
-            await turns()
-        assert swept == [clock.now() - 60, clock.now()]
-        await app.stop()
