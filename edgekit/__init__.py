@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgekit.bindings.fetcher import Fetcher as Fetcher
     from edgekit.bindings.kv import KVListResult as KVListResult
     from edgekit.bindings.kv import KVNamespace as KVNamespace
+    from edgekit.client import fetch as fetch
     from edgekit.context import ExecutionContext as ExecutionContext
     from edgekit.entrypoints import WorkerEntrypoint as WorkerEntrypoint
     from edgekit.env import Env as Env
@@ -26,16 +27,28 @@ if TYPE_CHECKING:
     from edgekit.errors import HTTPError as HTTPError
     from edgekit.errors import UnsupportedError as UnsupportedError
     from edgekit.runtime.middleware import EdgeMiddleware as EdgeMiddleware
+    from edgekit.web.abort import AbortController as AbortController
+    from edgekit.web.abort import AbortSignal as AbortSignal
+    from edgekit.web.blob import Blob as Blob
+    from edgekit.web.blob import File as File
+    from edgekit.web.formdata import FormData as FormData
     from edgekit.web.headers import Headers as Headers
     from edgekit.web.request import Request as Request
     from edgekit.web.response import Response as Response
     from edgekit.web.streams import ReadableStream as ReadableStream
+    from edgekit.web.url import URL as URL
+    from edgekit.web.url import URLSearchParams as URLSearchParams
+    from edgekit.web.websocket import WebSocket as WebSocket
+    from edgekit.web.websocket import WebSocketPair as WebSocketPair
     from edgekit.worker import Worker as Worker
     from edgekit.worker import worker as worker
 
 _HOME = {
+    "AbortController": "edgekit.web.abort",
+    "AbortSignal": "edgekit.web.abort",
     "App": "edgekit.app",
     "BindingError": "edgekit.errors",
+    "Blob": "edgekit.web.blob",
     "BodyUsedError": "edgekit.errors",
     "ConfigError": "edgekit.errors",
     "EdgeMiddleware": "edgekit.runtime.middleware",
@@ -44,17 +57,23 @@ _HOME = {
     "ExecutionContext": "edgekit.context",
     "Fetcher": "edgekit.bindings.fetcher",
     "FetchError": "edgekit.errors",
+    "File": "edgekit.web.blob",
+    "FormData": "edgekit.web.formdata",
     "HTTPError": "edgekit.errors",
-    "WebSocketPair": "edgekit.web.websocket",
     "Headers": "edgekit.web.headers",
     "KVListResult": "edgekit.bindings.kv",
     "KVNamespace": "edgekit.bindings.kv",
     "ReadableStream": "edgekit.web.streams",
     "Request": "edgekit.web.request",
     "Response": "edgekit.web.response",
+    "URL": "edgekit.web.url",
+    "URLSearchParams": "edgekit.web.url",
     "UnsupportedError": "edgekit.errors",
+    "WebSocket": "edgekit.web.websocket",
+    "WebSocketPair": "edgekit.web.websocket",
     "Worker": "edgekit.worker",
     "WorkerEntrypoint": "edgekit.entrypoints",
+    "fetch": "edgekit.client",
     "worker": "edgekit.worker",
 }
 

@@ -191,6 +191,8 @@ class Upgrade:
 
         if signal is not None:
             signal.add_event_listener("abort", stop)
+            if signal.aborted:  # before this task began
+                end.disconnect(reason_of(signal))
         loop = asyncio.get_running_loop()
         tasks = {loop.create_task(self._inwards(end)), loop.create_task(self._outwards(end))}
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import AsyncIterable
 from typing import Any
 
 from edgekit import host
@@ -22,7 +23,7 @@ from edgekit.runtime.forwarded import Trusted
 from edgekit.runtime.isolate import Isolate
 from edgekit.web.body import TEXT, encode_text
 from edgekit.web.response import JSON, Response, convert
-from edgekit.web.streams import ReadableStream, aclose
+from edgekit.web.streams import ReadableStream, aclose, as_bytes
 from edgekit.web.websocket import WebSocket
 from edgekit.worker import Worker, error_response
 
@@ -333,11 +334,15 @@ class Host:
 
 async def _stream(request: AsgiRequest, body: ReadableStream, send: Send) -> None:
     """Send a body chunk by chunk, as fast as the client takes it."""
-    chunks = aiter(body)
+    source = body.detach()
+    chunks = aiter(source) if isinstance(source, AsyncIterable) else aiter(ReadableStream(source))
     sending = False
     count = 0
     try:
         async for chunk in chunks:
+            chunk = as_bytes(chunk)
+            if not chunk:
+                continue
             sending = True
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             sending = False

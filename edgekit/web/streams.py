@@ -39,8 +39,12 @@ class ReadableStream(Spelled):
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Read to the end; leaving the loop early cancels the stream."""
+        return _chunks(self.detach())
+
+    def detach(self) -> Source:
+        """The source itself, for one who reads it to its end and makes its chunks bytes by himself."""
         self._lock()
-        return _chunks(self._let_go())
+        return self._let_go()
 
     def get_reader(self) -> StreamReader:
         """A reader that takes chunk by chunk; no one else may read until it releases its lock."""

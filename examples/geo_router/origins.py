@@ -1,48 +1,50 @@
-"""Two origins to try the router with: one app on two ports, which answers with what reached it.
+"""Two origins to try the router with: one ASGI app on two ports, which answers with what reached it.
 
-python origins.py [EUROPE_PORT AMERICA_PORT]
+    python origins.py [EUROPE_PORT AMERICA_PORT]
+
+It is made without edgekit, as an origin may be anything that speaks HTTP.
 """
 
 from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import uvicorn
 
-from edgekit import Request, Response, Worker, worker
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+names: dict[int, str] = {}  # of the origins, by port
 
 
-def origin(names: dict[str, str]) -> Worker:
-    """The app; `names` tells who it is by the host that it is asked as."""
-
-    @worker
-    async def tell(request: Request) -> Response:
-        _, _, host, path = request.url.split("/", 3)
-
-        async def answer() -> AsyncIterator[bytes]:
-            yield f"{names[host]}: {request.method} /{path}\n".encode()
-            for name, value in request.headers.items():
-                yield f"{name}: {value}\n".encode()
-            if request.body is not None:
-                async for chunk in request.body:  # sent back while it arrives
-                    yield chunk
-
-        return Response(answer(), headers={"content-type": "text/plain; charset=utf-8"})
-
-    return tell
+async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    target = b"?".join(filter(None, (scope["raw_path"], scope["query_string"])))
+    lines = [f"{names[scope['server'][1]]}: {scope['method']} {target.decode('latin-1')}"]
+    lines += [f"{name.decode()}: {value.decode('latin-1')}" for name, value in scope["headers"]]
+    head = "".join(f"{line}\n" for line in lines).encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": head, "more_body": True})
+    more = True
+    while more:  # the body goes back while it arrives
+        message = await receive()
+        more = message.get("more_body", False)
+        body = message.get("body", b"")
+        await send({"type": "http.response.body", "body": body, "more_body": more})
 
 
 def main() -> None:
     ports = [int(port) for port in sys.argv[1:]] or [8791, 8792]
     sockets = [socket.create_server(("127.0.0.1", port)) for port in ports]
-    hosts = [f"127.0.0.1:{listening.getsockname()[1]}" for listening in sockets]
-    names = dict(zip(hosts, ("europe", "america"), strict=True))
-    for host, name in names.items():
-        print(f"{name}: http://{host}", flush=True)
-    config = uvicorn.Config(origin(names), log_level="warning", proxy_headers=False)
+    for name, listening in zip(("europe", "america"), sockets, strict=True):
+        port = listening.getsockname()[1]
+        names[port] = name
+        print(f"{name}: http://127.0.0.1:{port}", flush=True)
+    config = uvicorn.Config(app, lifespan="off", log_level="warning", proxy_headers=False)
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets)
 

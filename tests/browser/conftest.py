@@ -18,11 +18,18 @@ from typing import Any
 import aiohttp
 import pytest
 
-FLAGS = """
-    --headless --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage --no-first-run
-    --disable-background-networking --disable-component-update --disable-sync
-    --remote-debugging-port=0
-""".split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",  # it does not run as root otherwise
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",  # containers have little of that
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-port=0",
+]
 
 
 class Tab:

@@ -79,7 +79,9 @@ async def echo(request: Request) -> Response:
             server.send(event.data)
 
     server.add_event_listener("message", answer)
-    server.add_event_listener("close", lambda event: seen.put_nowait(f"{event.code} {event.reason}"))
+    server.add_event_listener(
+        "close", lambda event: seen.put_nowait(f"{event.code} {event.reason}")
+    )
     offered = request.headers.get("sec-websocket-protocol", "")
     headers = {"sec-websocket-protocol": "talk"} if "talk" in offered else {}
     return Response(None, status=101, web_socket=client, headers=headers)
