@@ -146,6 +146,8 @@ class AsgiRequest(Request):
     def signal(self) -> AbortSignal:
         if self._controller is None:
             self._controller = AbortController()
+            if self.gone:
+                self._controller.abort()
         return self._controller.signal
 
     def abort(self) -> None:

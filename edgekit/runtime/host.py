@@ -17,7 +17,7 @@ from edgekit import host
 from edgekit.asgi import MAX_BODY, ASGIApp, AsgiRequest, Receive, Scope, Send, response_start
 from edgekit.bindings.fetcher import Fetcher
 from edgekit.context import ExecutionContext
-from edgekit.errors import BodyUsedError, ConfigError, HTTPError
+from edgekit.errors import BodyUsedError, ConfigError, HTTPError, WebTypeError
 from edgekit.runtime import pages, sockets
 from edgekit.runtime.forwarded import Trusted
 from edgekit.runtime.isolate import Isolate
@@ -133,9 +133,12 @@ class Host:
                 except HTTPError as error:
                     response = error_response(error)
                 except Exception as error:
-                    if request.gone and not self.raise_errors:
-                        return  # nobody is there to be answered
-                    response = await self._rescue(request, ctx or ExecutionContext(spawn), error)
+                    if request.gone and isinstance(error, WebTypeError) and not self.raise_errors:
+                        # Likely nobody is there; but granian says so of a malformed body too.
+                        response = Response("The request's body broke off", status=400)
+                    else:
+                        ctx = ctx or ExecutionContext(spawn)
+                        response = await self._rescue(request, ctx, error)
                 if started:
                     headers = [content_type, length]
                     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -161,7 +164,7 @@ class Host:
                     raise
                 running[request].uncancel()
             except Exception as error:
-                if not request.gone:
+                if not (request.gone and isinstance(error, OSError | WebTypeError)):
                     ctx = ctx or ExecutionContext(spawn)
                     await self._fell(request, ctx, error, None if started else send)
             finally:

@@ -132,7 +132,8 @@ class _Brotli:
     def feed(self, data: bytes) -> Iterator[bytes]:
         self._begun = True
         while True:
-            yield self._inner.process(data, output_buffer_limit=PIECE)
-            if self._inner.can_accept_more_data():
+            piece = self._inner.process(data, output_buffer_limit=PIECE)
+            yield piece
+            if self._inner.is_finished() or (not piece and self._inner.can_accept_more_data()):
                 return
             data = b""

@@ -317,7 +317,11 @@ def coded(coding: str, data: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     ("coding", "data"),
-    [("gzip", gzip.compress(TEXT)), ("X-GZIP", gzip.compress(TEXT)), ("deflate", zlib.compress(TEXT))],
+    [
+        ("gzip", gzip.compress(TEXT)),
+        ("X-GZIP", gzip.compress(TEXT)),
+        ("deflate", zlib.compress(TEXT)),
+    ],
 )
 async def test_a_coded_body_is_decoded_for_its_reader(
     origin: Origin, coding: str, data: bytes

@@ -18,17 +18,33 @@ HERE = Path(__file__).parent
 PATIENCE = 20.0  # seconds for a server to come up or to go down
 
 SERVERS = {
-    "uvicorn-h11": ["uvicorn", "app:app", "--port={port}", "--http=h11", "--no-proxy-headers", "--no-access-log"],
-    "uvicorn-httptools": [
-        *("uvicorn", "app:app", "--port={port}", "--http=httptools", "--no-proxy-headers", "--no-access-log")
+    "uvicorn-h11": [
+        "uvicorn",
+        "{module}",
+        "--port={port}",
+        "--http=h11",
+        "--no-proxy-headers",
+        "--no-access-log",
     ],
-    "hypercorn": ["hypercorn", "app:app", "--bind=127.0.0.1:{port}", "--graceful-timeout=5"],
-    "granian": ["granian", "app:app", "--interface=asgi", "--port={port}"],
+    "uvicorn-httptools": [
+        *(
+            "uvicorn",
+            "{module}",
+            "--port={port}",
+            "--http=httptools",
+            "--no-proxy-headers",
+            "--no-access-log",
+        )
+    ],
+    "hypercorn": ["hypercorn", "{module}", "--bind=127.0.0.1:{port}", "--graceful-timeout=5"],
+    "granian": ["granian", "{module}", "--interface=asgi", "--port={port}"],
 }
 
 
 class Server:
-    """One server process: `place` to connect to, `log` of what it said."""
+    """One server process: `port` to connect to, `log` of what it said."""
+
+    module = "app:app"
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
@@ -41,13 +57,18 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        command = [part.format(port=self.port) for part in SERVERS[self.name]]
+        command = [part.format(port=self.port, module=self.module) for part in SERVERS[self.name]]
         state = self.folder / "state"
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 cwd=HERE,
-                env={**os.environ, "EDGEKIT_STORE": f"sqlite:{state}", "PYTHONPATH": os.pathsep.join(sys.path)},
+                env={
+                    **os.environ,
+                    "EDGEKIT_STORE": f"sqlite:{state}",
+                    "PYTHONPATH": os.pathsep.join(sys.path),
+                    "EDGEKIT_CONFIG": str(self.folder),
+                },
                 stdout=log,
                 stderr=log,
             )
@@ -81,7 +102,9 @@ class Server:
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     name = request.param
     if importlib.util.find_spec(name.partition("-")[0]) is None:
         pytest.skip(f"{name} is not installed")
