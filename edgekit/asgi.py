@@ -17,6 +17,7 @@ from edgekit import host
 from edgekit.errors import BodyUsedError, HTTPError, WebTypeError
 from edgekit.web.abort import AbortController, AbortSignal
 from edgekit.web.body import Bytes
+from edgekit.web.codings import to_send
 from edgekit.web.headers import Headers
 from edgekit.web.request import Request, below
 from edgekit.web.response import Response
@@ -188,7 +189,10 @@ class AsgiRequest(Request):
             self._ahead = message
         self._expects_body()
         self._body = b""
-        return b"".join([chunk async for chunk in self._chunks()])
+        body = b"".join([chunk async for chunk in self._chunks()])
+        if not body:  # as above: what is not there is not used up
+            self._body, self._used = None, False
+        return body
 
     def _take(self) -> Any:
         self._settle()
@@ -320,8 +324,9 @@ def _url(scope: Scope) -> str:
     authority = b""
     for name, value in scope["headers"]:
         if name == b"host":
+            if authority and authority != value:
+                raise HTTPError(400, "More than one Host header")
             authority = value
-            break
     if not authority:
         server = scope.get("server")
         if server and server[1] is not None:
@@ -369,11 +374,18 @@ def response_start(response: Response, method: str = "GET") -> Message:
     cannot be sent: `Response.error()`, and a stream that somebody has read.
     """
     body = response._body
+    same_length = True
+    if body is not None and response._headers is not None:
+        coding = response._headers.get("content-encoding", "")
+        if coding or body.__class__ is ReadableStream:
+            manual = response.encode_body == "manual"
+            body, same_length = to_send(body, coding, manual=manual)
+            response._body = body
     if response._headers is None:
         content_type = response._content_type
         raw = [] if content_type is None else [(b"content-type", content_type)]
     else:
-        known = body.__class__ is bytes or (body is None and method != "HEAD")
+        known = body.__class__ is bytes or (body is None and method != "HEAD") or not same_length
         raw = [
             pair
             for pair in response._headers._raw

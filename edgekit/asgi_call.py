@@ -16,6 +16,7 @@ from edgekit import host
 from edgekit.asgi import ASGIApp, AsgiRequest, Message, Receive, Scope, Send, normal_path
 from edgekit.context import ExecutionContext
 from edgekit.errors import EdgekitError, WebTypeError
+from edgekit.web.codings import Coded, known
 from edgekit.web.headers import Headers
 from edgekit.web.request import Request
 from edgekit.web.response import Response
@@ -124,6 +125,11 @@ class _Exchange:
         response.status = self.head["status"]
         headers = [(name.lower(), value) for name, value in self.head.get("headers", ())]
         response._headers = Headers.from_raw(headers)
+        response.encode_body = "manual"  # its headers describe its bytes
+        coding = known(response._headers.get("content-encoding", ""))
+        if coding and body is not None:  # read as what a fetch() brings, passed on as it came
+            source = body if isinstance(body, ReadableStream) else (body,)
+            body = ReadableStream(Coded(source, coding))
         response._body = body
         if not self.started.done():
             self.started.set_result(response)

@@ -116,7 +116,7 @@ class _Plain(Request):
         return None  # type: ignore[return-value]  # or all that are made of it would share one
 
 
-_plain = functools.lru_cache(maxsize=1024)(_Plain)
+_plain = functools.lru_cache(maxsize=256)(_Plain)
 
 
 class _Target(NamedTuple):
@@ -127,7 +127,7 @@ class _Target(NamedTuple):
     credentials: bool
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=256)
 def _target(url: str) -> _Target:
     """Where a normalised URL leads."""
     from yarl import URL as Address
@@ -168,9 +168,9 @@ class _Fetch:
         self.body = request._take()
 
     def headers(self) -> CIMultiDict[str]:
-        from multidict import CIMultiDict
+        import multidict
 
-        fields: CIMultiDict[str] = CIMultiDict()
+        fields: CIMultiDict[str] = multidict.CIMultiDict()
         for name, value in self.request.headers.raw:
             if name not in _OURS:
                 if name == b"accept-encoding" and self.decode:

@@ -625,9 +625,8 @@ async def test_on_error_may_decline_or_raise() -> None:
 
     @app.on_error
     async def on_error(request, env, error):
-        if request.path == "/route":
-            return None
-        raise HTTPError(503)
+        if request.path == "/else":
+            raise HTTPError(503)
 
     async with TestClient(app) as client:
         with pytest.raises(KeyError, match="x"):
@@ -1139,6 +1138,29 @@ async def test_the_lifespan_s_state_reaches_an_asgi_app() -> None:
         assert await (await client.get("/st/")).text() == "hello"
 
 
+async def test_an_asgi_app_mounted_twice_lives_once() -> None:
+    from contextlib import asynccontextmanager
+
+    calls = []
+
+    @asynccontextmanager
+    async def lifespan(app):
+        calls.append("up")
+        yield {"n": len(calls)}
+
+    async def show(request: StarletteRequest):
+        return PlainTextResponse(str(request.state.n))
+
+    app, inner, other = App(), App(), Starlette(routes=[Route("/", show)], lifespan=lifespan)
+    inner.mount("/deep", other)
+    app.mount("/in", inner)
+    app.mount("/st", other)
+    async with TestClient(app) as client:
+        for path in ("/st/", "/in/deep/"):
+            assert await (await client.get(path)).text() == "1"
+    assert calls == ["up"]
+
+
 async def test_a_lifespan_that_fails_ends_the_start(caplog) -> None:
     from contextlib import asynccontextmanager
 
@@ -1175,7 +1197,7 @@ async def test_the_body_of_a_request_that_was_read_is_missed_by_an_asgi_app() ->
         return await next(request)
 
     async with TestClient(app) as client:
-        with pytest.raises(WebTypeError, match="locked|used"):
+        with pytest.raises(WebTypeError, match=r"locked|used"):
             await (await client.post("/st/echo", body="x")).text()
 
 

@@ -212,6 +212,7 @@ async def allow(app: App, path: str, method: str) -> tuple[int, str | None]:
         (["GET /a", "PUT /a"], "GET, HEAD, OPTIONS, PUT"),
         (["DELETE /{x}", "GET /a"], "DELETE, GET, HEAD, OPTIONS"),
         (["HEAD /a"], "HEAD, OPTIONS"),
+        (["GET /{x:int}", "PUT /a"], "OPTIONS, PUT"),
         (["PUT /{x:path}", "POST /{x:int}"], "OPTIONS, PUT"),
     ],
 )
@@ -222,6 +223,12 @@ async def test_another_method_is_405_and_options_204_with_allow(
     assert await allow(app, "/a", "PATCH") == (405, methods)
     assert await allow(app, "/a", "patch") == (405, methods)
     assert await allow(app, "/a", "OPTIONS") == (204, methods)
+
+
+async def test_allow_knows_numbers() -> None:
+    app = table("DELETE /{n:int}", "GET /{x}", "PUT /{rest:path}")
+    assert await allow(app, "/5", "PATCH") == (405, "DELETE, GET, HEAD, OPTIONS, PUT")
+    assert await allow(app, "/x", "PATCH") == (405, "GET, HEAD, OPTIONS, PUT")
 
 
 async def test_a_path_that_no_route_has_is_404_for_every_method() -> None:

@@ -90,8 +90,8 @@ class Processes:
 
     def stop(self, seconds: float | None = None) -> bool:
         """End all children gracefully, the hard way after `seconds`; False if that was needed."""
-        children, self.children = self.children, []
-        self._ending = children
+        children = self._ending = self.children
+        self.children = []
         for child in children:
             child.process.terminate()
         for child in children:
@@ -121,7 +121,7 @@ class Processes:
 
     def _signal(self, number: int, frame: FrameType | None) -> None:
         if self._stopping:
-            for child in self._ending:
+            for child in (*self.children, *self._ending):
                 child.process.kill()
         self._stopping = True
         self.events.put(Event("stop"))

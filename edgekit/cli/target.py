@@ -174,7 +174,7 @@ def _as_app(found: Any, name: str) -> ASGIApp:
         return worker(found)
     if callable(found):  # an app of another framework
         return cast("Callable[..., Any]", found)
-    raise ConfigError(f"{name} is a {type(found).__name__}, which is no app")
+    raise ConfigError(f"{name} is of the type {type(found).__name__}, which is no app")
 
 
 def _others(module: ModuleType) -> str:

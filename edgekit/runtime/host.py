@@ -147,8 +147,8 @@ class Host:
                 if response._used:
                     raise BodyUsedError("The response's body has already been used.")
                 response._used = True
-                body = response._body
                 start = response_start(response, request.method)
+                body = response._body
                 started = True
                 await send(start)
                 if body.__class__ is bytes and request.method != "HEAD":

@@ -79,7 +79,9 @@ class TestClient:
     ) -> None:
         try:
             await self._settle()
-            await self._exchanges.drain(0.1)  # what is left waits for a reader in vain
+            # What is left waits in vain for a reader, or for the clock to be turned.
+            await self._exchanges.drain(0.1)
+            await self._isolate.background.drain(0.1)
             await self._host.stop()
         finally:
             self._stack.close()

@@ -2,7 +2,7 @@
 
 A body that arrives coded stays so until somebody reads it: `Coded` is the source of such a stream.
 Reading it decodes, a piece at a time; passing it on unread hands over `Coded.source`, the bytes as
-they came. A body in several codings, or in an unknown one, is left as it is, as on Workers.
+they came; `to_send` decides. A body in several codings, or in an unknown one, is left as it is, as on Workers.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import Any
 from edgekit.errors import WebTypeError
 from edgekit.web.streams import ReadableStream, Source
 
-PIECE = (
-    64 * 1024
-)  # bytes that one step of decoding gives at most: a chunk may hold a thousand times more
+# Bytes that one step of decoding gives at most: a chunk may hold a thousand times more.
+PIECE = 64 * 1024
 
 _NAMES = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "br": "br"}
 
@@ -90,6 +89,43 @@ class Coded:
     async def aclose(self) -> None:
         """Close the source, where nobody has begun to read."""
         await self.source.cancel()
+
+
+def to_send(
+    body: bytes | ReadableStream, header: str, *, manual: bool
+) -> tuple[bytes | ReadableStream, bool]:
+    """What is sent of a body under a content-encoding header, and whether its length is as it was.
+
+    What came in that coding and was not touched goes on as it came. Otherwise the body is brought
+    into the coding, as on Workers, unless that is the program's own business (`manual`).
+    """
+    source = body._source if isinstance(body, ReadableStream) else None
+    coding = known(header) if header else None
+    if isinstance(source, Coded) and coding == source.coding:
+        return source.source, True
+    if coding is None or manual:
+        return body, not isinstance(source, Coded)
+    if isinstance(body, ReadableStream):
+        return ReadableStream(_encode_stream(body, coding)), False
+    encoder = _encoder(coding)
+    return b"".join((encoder(body), encoder(None))), False
+
+
+def _encoder(coding: str) -> Callable[[bytes | None], bytes]:
+    """Takes the body piece by piece, and None at its end."""
+    if coding == "br":
+        brotli = _brotli().Compressor(quality=4)
+        return lambda data: brotli.finish() if data is None else brotli.process(data)
+    deflate = zlib.compressobj(6, wbits=31 if coding == "gzip" else 15)
+    return lambda data: deflate.flush() if data is None else deflate.compress(data)
+
+
+async def _encode_stream(body: ReadableStream, coding: str) -> AsyncIterator[bytes]:
+    encoder = _encoder(coding)
+    async for chunk in body:
+        if piece := encoder(chunk):
+            yield piece
+    yield encoder(None)
 
 
 class _Zlib:

@@ -59,8 +59,11 @@ class Response(Body):
     """An HTTP response.
 
     `Response(body, status=, status_text=, headers=, web_socket=, cf=)`, or the options in one dict,
-    as on Workers, or those of another Response in its place. `body` is None, str, bytes, bytearray, memoryview, Blob, FormData,
-    URLSearchParams, a ReadableStream, or an (async) iterable of bytes, which is sent as it comes.
+    as on Workers, or those of another Response in its place. `body` is None, str, bytes, bytearray,
+    memoryview, Blob, FormData, URLSearchParams, a ReadableStream, or an (async) iterable of bytes,
+    which is sent as it comes.
+    Under a content-encoding header of gzip, deflate or br the body is compressed while it is sent;
+    a body that is compressed already needs `encode_body="manual"`.
     Errors: WebRangeError for a status outside 200 to 599 (101 with a web socket), WebTypeError for
     a body with 101, 204, 205 or 304, and for headers that HTTP does not allow.
     """
@@ -68,6 +71,7 @@ class Response(Body):
     # Class attributes stand for what nobody has set, as in Request.
     _status_text: str = ""
     cf: Any = None
+    encode_body: str = "automatic"
     redirected: bool = False
     status: int
     type: str = "default"
@@ -84,6 +88,7 @@ class Response(Body):
         headers: HeadersInit | None = None,
         web_socket: WebSocket | None = None,
         cf: Any = None,
+        encode_body: str = "automatic",
         **others: Any,
     ) -> None:
         if init is not None or others:
@@ -98,7 +103,8 @@ class Response(Body):
             status_text = others.pop("statusText", others.pop("status_text", status_text))
             web_socket = others.pop("webSocket", others.pop("web_socket", web_socket))
             cf = others.pop("cf", cf)
-            if init is None and (unknown := set(others) - {"encodeBody", "encode_body"}):
+            encode_body = others.pop("encodeBody", others.pop("encode_body", encode_body))
+            if init is None and (unknown := set(others)):
                 raise TypeError(f"Response() has no option {', '.join(sorted(unknown))}")
         if status.__class__ is not int:
             status = int(status)
@@ -126,6 +132,12 @@ class Response(Body):
             self.web_socket = web_socket
         if cf is not None:
             self.cf = cf
+        if encode_body != "automatic":
+            if encode_body != "manual":
+                raise WebTypeError(
+                    f"encode_body is 'automatic' or 'manual', not {encode_body!r:.100}"
+                )
+            self.encode_body = encode_body
 
     json = _JSON()
 
@@ -249,6 +261,7 @@ class Response(Body):
         twin.type = self.type
         twin.redirected = self.redirected
         twin.cf = self.cf
+        twin.encode_body = self.encode_body
         return twin
 
     def _lent(self, body: Any) -> dict[str, Any]:

@@ -47,8 +47,9 @@ async def route(request: Request, env: AppEnv) -> Response:
     url = f"{origin.rstrip('/')}/{path}"
     headers = believed(request, scheme.removesuffix(":"), host)
     try:
-        # A redirect is the visitor's to follow.
-        response = await fetch(Request(url, request, headers=headers, redirect="manual"))
+        # Redirects are the visitor's to follow, and compressed bodies the visitor's to decode.
+        passed_on = Request(url, request, headers=headers, redirect="manual")
+        response = await fetch(passed_on, encode_response_body="manual")
     except FetchError as error:
         logger.warning("%s", error)
         raise HTTPError(502, f"The origin in {side.title()} does not answer.\n") from error
@@ -96,6 +97,7 @@ def believed(request: Request, scheme: str, host: str) -> Headers:
     for name in request.headers:
         if name.startswith(CLAIMS):
             headers.delete(name)
+    headers.setdefault("accept-encoding", "identity")  # or fetch would ask for what it can decode
     if request.client is not None:
         headers.set("x-forwarded-for", request.client[0])
     headers.set("x-forwarded-proto", scheme)

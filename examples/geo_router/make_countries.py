@@ -73,7 +73,7 @@ def main() -> None:
         continent = country["continentcode"]
         print(
             f'    "{code}": Country("{continent}", {latitude:.1f}, {longitude:.1f}),'
-            f"  # {country['name']}"
+            f"  # {country['name'].strip()}"
         )
     print("}")
 

@@ -62,7 +62,7 @@ def test_errors_of_handlers_have_a_short_traceback_and_a_page(project: Path):
         status, body = get(dev.port(), "/", accept="text/html")
         assert status == 500
         assert "KeyError" in body
-        trace = dev.until(r"\[wrangler:error\] GET / failed[^$]*?^KeyError: 1$")[0]
+        trace = dev.until(r"\[wrangler:error\] GET '/' failed[\s\S]*?^KeyError: 1$")[0]
         assert trace.count('  File "') == 1
         assert "main.py" in trace
         dev.until(r"GET / 500 Internal Server Error")
@@ -76,7 +76,7 @@ def test_app_that_fails_to_start_is_told_of_once_and_waited_for(project: Path):
         assert "Ready" not in dev.output
         (project / "main.py").write_text(HELLO)
         assert get(dev.port(), "/") == (200, "hello")
-        assert dev.output.count("ValueError") == 1
+        assert dev.output.count("\nValueError") == 1
         assert dev.end(signal.SIGTERM) == 0
 
 

@@ -103,7 +103,7 @@ def test_start_error_is_told_once_whatever_the_number_of_workers(project: Path):
     done = edgekit_once(project, "serve", "--workers", "3", "--port", "0")
     assert done.returncode == 1
     assert done.stderr.count("SyntaxError") == 1
-    assert "main.py:40: SyntaxError" in done.stderr
+    assert "main.py:37: SyntaxError" in done.stderr
 
     (project / "main.py").write_text(APP.replace("VISITS: KVN", "HITS: KVN"))
     done = edgekit_once(project, "serve", "--workers", "3", "--port", "0")

@@ -81,8 +81,8 @@ async def test_the_next_call_for_a_url_knows_nothing_of_the_options_before(origi
 
 
 async def test_headers_that_belong_to_a_connection_are_not_passed_on(origin: Origin) -> None:
-    names = "connection content-length expect host keep-alive te transfer-encoding upgrade".split()
-    headers = {**dict.fromkeys(names, "7"), "x-kept": "1"}
+    names = ("connection", "content-length", "expect", "host", "keep-alive", "te", "upgrade")
+    headers = {**dict.fromkeys(names, "7"), "transfer-encoding": "chunked", "x-kept": "1"}
     await fetch(origin.url, headers=headers)
     got = origin.got[0]
     assert sorted(name.lower() for name, _ in got.headers) == ["accept-encoding", "host", "x-kept"]
@@ -296,7 +296,7 @@ async def test_a_connection_that_is_reset(origin: Origin) -> None:
         writer.transport.abort()
 
     origin.answers["/x"] = reset
-    with pytest.raises(FetchError, match="closed the connection|connection reset"):
+    with pytest.raises(FetchError, match=r"closed the connection|connection reset"):
         await fetch(origin.url + "/x", method="POST")
 
 

@@ -116,7 +116,8 @@ def sent(main, monkeypatch):
     class Sent(list):
         answer = Response("hello", status=302, headers={"location": "/next"})
 
-    async def fetch(request):
+    async def fetch(request, *, encode_response_body):
+        assert encode_response_body == "manual"
         sent.append(request)
         if isinstance(sent.answer, Exception):
             raise sent.answer
@@ -171,6 +172,7 @@ async def test_origin_hears_what_is_believed_of_the_visitor_and_no_claims(client
     )
     told = {name: value for name, value in sent[0].headers.items() if name != "host"}
     assert told == {
+        "accept-encoding": "identity",
         "cf-ipcountry": "BR",
         "x-forwarded-for": "203.0.113.7",
         "x-forwarded-host": "shop.example",

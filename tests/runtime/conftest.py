@@ -12,7 +12,9 @@ from .wire import hosted
 
 
 @pytest.fixture
-async def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Callable[..., Host]]:
+async def serve(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[Callable[..., Host]]:
     """`serve(app)` gives a Host, stopped after the test. It is a production host without a file."""
     monkeypatch.setenv("EDGEKIT_STORE", "memory:")
     monkeypatch.chdir(tmp_path)

@@ -73,7 +73,9 @@ def test_with_a_file_a_declared_binding_must_be_in_it() -> None:
 
 
 @pytest.mark.parametrize("mode", ["production", "development"])
-async def test_without_a_file_a_binding_gets_a_store_of_its_name(monkeypatch, caplog, mode: str) -> None:
+async def test_without_a_file_a_binding_gets_a_store_of_its_name(
+    monkeypatch, caplog, mode: str
+) -> None:
     monkeypatch.setenv("EDGEKIT_MODE", mode)
     env = env_of()
     await env.VISITS.put("a", "1")
@@ -84,7 +86,7 @@ async def test_without_a_file_a_binding_gets_a_store_of_its_name(monkeypatch, ca
 
 
 def test_without_a_file_a_kind_that_needs_one_is_named() -> None:
-    with pytest.raises(ConfigError, match="THING.*Strange"):
+    with pytest.raises(ConfigError, match=r"THING.*Strange"):
         env_of(StrangeEnv)
 
 

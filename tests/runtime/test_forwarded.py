@@ -14,7 +14,9 @@ TRUSTED = Trusted(["10.0.0.0/8", "2001:db8:ff::/48", "192.0.2.9"])
 
 
 def scope_of(*headers: tuple[str, str], peer: str | None = PROXY) -> dict[str, Any]:
-    raw = [(b"host", b"inner:8000")] + [(n.lower().encode(), v.encode("latin-1")) for n, v in headers]
+    raw = [(b"host", b"inner:8000")] + [
+        (n.lower().encode(), v.encode("latin-1")) for n, v in headers
+    ]
     return {
         "type": "http",
         "scheme": "http",
@@ -34,7 +36,9 @@ def seen(*headers: tuple[str, str], peer: str | None = PROXY) -> tuple[Any, str,
 FOR = "X-Forwarded-For"
 
 
-@pytest.mark.parametrize("peer", ["203.0.113.5", "11.0.0.1", "192.0.2.8", "::1", "2001:db8:fe::1", "nonsense"])
+@pytest.mark.parametrize(
+    "peer", ["203.0.113.5", "11.0.0.1", "192.0.2.8", "::1", "2001:db8:fe::1", "nonsense"]
+)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -49,9 +53,15 @@ def test_other_peers_are_not_believed(peer: str, headers: Any) -> None:
     assert seen(*headers, peer=peer) == (peer, "http", "inner:8000")
 
 
-@pytest.mark.parametrize("peer", [PROXY, "192.0.2.9", "2001:db8:ff::2", "::ffff:10.1.2.3", None, ""])
+@pytest.mark.parametrize(
+    "peer", [PROXY, "192.0.2.9", "2001:db8:ff::2", "::ffff:10.1.2.3", None, ""]
+)
 def test_trusted_peers_are_believed(peer: str | None) -> None:
-    headers = [(FOR, "1.1.1.1"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "example.com")]
+    headers = [
+        (FOR, "1.1.1.1"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "example.com"),
+    ]
     assert seen(*headers, peer=peer) == ("1.1.1.1", "https", "example.com")
 
 
@@ -93,7 +103,9 @@ def test_the_scope_of_the_server_is_not_changed() -> None:
         (["\xff"], PROXY),
     ],
 )
-def test_the_client_is_the_first_address_from_the_end_that_is_not_trusted(values: list[str], client: str) -> None:
+def test_the_client_is_the_first_address_from_the_end_that_is_not_trusted(
+    values: list[str], client: str
+) -> None:
     assert seen(*((FOR, value) for value in values))[0] == client
 
 
@@ -142,7 +154,10 @@ def test_a_forwarded_header_with_a_fault_is_not_believed(value: str) -> None:
     assert seen(("Forwarded", value)) == (PROXY, "http", "inner:8000")
 
 
-@pytest.mark.parametrize("value", ['for="' + "\\" * 100_000, '\\"' * 50_000, '"' * 99_999, "for=a;" * 30_000, "=" * 99_999])
+@pytest.mark.parametrize(
+    "value",
+    ['for="' + "\\" * 100_000, '\\"' * 50_000, '"' * 99_999, "for=a;" * 30_000, "=" * 99_999],
+)
 def test_a_hostile_forwarded_header_is_read_in_one_pass(value: str) -> None:
     assert seen(("Forwarded", value))[0] == PROXY
 
@@ -157,7 +172,11 @@ def test_scheme_and_host_come_from_hops_that_trusted_proxies_added() -> None:
 
 
 def test_of_several_x_forwarded_values_the_last_counts() -> None:
-    headers = [("X-Forwarded-Proto", "http, https"), ("X-Forwarded-Host", "evil"), ("X-Forwarded-Host", "good")]
+    headers = [
+        ("X-Forwarded-Proto", "http, https"),
+        ("X-Forwarded-Host", "evil"),
+        ("X-Forwarded-Host", "good"),
+    ]
     assert seen(*headers) == (PROXY, "https", "good")
 
 
@@ -166,25 +185,37 @@ def test_other_schemes_are_ignored(proto: str) -> None:
     assert seen(("X-Forwarded-Proto", proto))[1] == "http"
 
 
-@pytest.mark.parametrize("host", ["a b", "a/b", "u@a", "a:x", "a\tb", "", "[::1", "a?b", "a#b", "\xe9", "a,"])
+@pytest.mark.parametrize(
+    "host", ["a b", "a/b", "u@a", "a:x", "a\tb", "", "[::1", "a?b", "a#b", "\xe9", "a,"]
+)
 def test_a_host_that_is_none_is_ignored(host: str) -> None:
     assert seen(("X-Forwarded-Host", host))[2] in ("inner:8000", "a")
 
 
-@pytest.mark.parametrize("host", ["example.com", "example.com:8443", "[2001:db8::1]:443", "127.0.0.1", "a_b"])
+@pytest.mark.parametrize(
+    "host", ["example.com", "example.com:8443", "[2001:db8::1]:443", "127.0.0.1", "a_b"]
+)
 def test_hosts_that_are_believed(host: str) -> None:
     assert seen(("X-Forwarded-Host", host))[2] == host
 
 
 def test_cf_connecting_ip_comes_first() -> None:
-    headers = [("CF-Connecting-IP", "1.1.1.1"), (FOR, "6.6.6.6, 7.7.7.7"), ("X-Forwarded-Proto", "https")]
+    headers = [
+        ("CF-Connecting-IP", "1.1.1.1"),
+        (FOR, "6.6.6.6, 7.7.7.7"),
+        ("X-Forwarded-Proto", "https"),
+    ]
     assert seen(*headers) == ("1.1.1.1", "https", "inner:8000")
     assert seen(("CF-Connecting-IP", "2001:db8::7"))[0] == "2001:db8::7"
     assert seen(("CF-Connecting-IP", "nonsense"), (FOR, "1.1.1.1"))[0] == "1.1.1.1"
 
 
 def test_the_visitor_s_place_goes_into_cf() -> None:
-    headers = [("CF-IPCountry", "DE"), ("CF-IPCity", "München".encode().decode("latin-1")), ("CF-IPLatitude", "1.5")]
+    headers = [
+        ("CF-IPCountry", "DE"),
+        ("CF-IPCity", "München".encode().decode("latin-1")),
+        ("CF-IPLatitude", "1.5"),
+    ]
     scope = TRUSTED.apply(scope_of(*headers))
     assert scope["edgekit.cf"] == {"country": "DE", "city": "München", "latitude": "1.5"}
     assert "edgekit.cf" not in TRUSTED.apply(scope_of(*headers, peer="203.0.113.5"))

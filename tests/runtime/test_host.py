@@ -15,7 +15,6 @@ import pytest
 from edgekit.app import App
 from edgekit.entrypoints import WorkerEntrypoint
 from edgekit.env import Env
-from edgekit.engines.open import open_store
 from edgekit.errors import ConfigError, HTTPError
 from edgekit.web.request import Request
 from edgekit.web.response import Response
@@ -43,7 +42,9 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
         (b"x", "x", "application/octet-stream"),
     ],
 )
-async def test_a_value_is_sent_with_its_length_in_two_messages(serve, value, body, content_type) -> None:
+async def test_a_value_is_sent_with_its_length_in_two_messages(
+    serve, value, body, content_type
+) -> None:
     async def fetch(request):
         return value
 
@@ -105,7 +106,11 @@ async def test_a_rebuilt_request_is_routed_below_the_root_path_too(serve) -> Non
     async def middleware(request, env, next):
         return await next(Request(request, headers={"x": "1"}))
 
-    assert json.loads((await ask(serve(app), "/api/a", root_path="/api")).text) == ["/a", "1", "192.0.2.1"]
+    assert json.loads((await ask(serve(app), "/api/a", root_path="/api")).text) == [
+        "/a",
+        "1",
+        "192.0.2.1",
+    ]
 
 
 @pytest.mark.parametrize("target", ["secret", "xsecret", "http://h/secret", "*"])
@@ -273,7 +278,9 @@ def failing(error: BaseException) -> Any:
     return fetch
 
 
-async def test_in_production_an_error_tells_nothing_but_an_id_that_is_in_the_log(serve, caplog) -> None:
+async def test_in_production_an_error_tells_nothing_but_an_id_that_is_in_the_log(
+    serve, caplog
+) -> None:
     got = await ask(serve(failing(KeyError("s3cret"))), "/a", headers=[("accept", "text/html")])
     assert (got.status, got.headers["content-type"]) == (500, TEXT)
     assert "s3cret" not in got.text
@@ -286,7 +293,9 @@ async def test_in_production_an_error_tells_nothing_but_an_id_that_is_in_the_log
 
 
 @pytest.mark.parametrize("accept", ["text/html,*/*", "application/json", None])
-async def test_in_development_an_error_shows_its_traceback(serve, monkeypatch, accept: str | None) -> None:
+async def test_in_development_an_error_shows_its_traceback(
+    serve, monkeypatch, accept: str | None
+) -> None:
     monkeypatch.setenv("EDGEKIT_MODE", "development")
     headers = [("accept", accept)] if accept else []
     got = await ask(serve(failing(KeyError("<b>"))), "/<i>", headers=headers)
@@ -304,7 +313,9 @@ async def test_http_errors_are_answers_not_faults(serve, caplog) -> None:
     assert not errors(caplog)
 
 
-@pytest.mark.parametrize("error", [HTTPError(700), HTTPError(204, "text"), HTTPError(400, {"a": object()})])
+@pytest.mark.parametrize(
+    "error", [HTTPError(700), HTTPError(204, "text"), HTTPError(400, {"a": object()})]
+)
 async def test_an_http_error_that_cannot_be_sent_is_a_fault(serve, caplog, error) -> None:
     assert (await ask(serve(failing(error)))).status == 500
     assert errors(caplog)
@@ -318,7 +329,9 @@ async def test_none_is_a_fault_whose_log_names_the_handler(serve, caplog) -> Non
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("x"), OSError("the disk")])
-async def test_an_error_in_the_middle_of_a_stream_cuts_it_and_is_logged(serve, caplog, error) -> None:
+async def test_an_error_in_the_middle_of_a_stream_cuts_it_and_is_logged(
+    serve, caplog, error
+) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         yield b"a"
         raise error
@@ -383,7 +396,9 @@ async def count(request):
 
 @pytest.fixture
 def small(tmp_path: Path, serve) -> None:
-    (tmp_path / "wrangler.json").write_text(json.dumps({"name": "x", "edgekit": {"max_body_bytes": 10}}))
+    (tmp_path / "wrangler.json").write_text(
+        json.dumps({"name": "x", "edgekit": {"max_body_bytes": 10}})
+    )
 
 
 @pytest.mark.usefixtures("small")
@@ -603,7 +618,9 @@ async def test_the_stop_waits_for_wait_until_and_logs_its_errors(serve, caplog) 
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_what_takes_longer_than_30_seconds_is_cancelled_and_counted(serve, monkeypatch, caplog) -> None:
+async def test_what_takes_longer_than_30_seconds_is_cancelled_and_counted(
+    serve, monkeypatch, caplog
+) -> None:
     from edgekit.runtime import isolate
 
     assert isolate.DRAIN_SECONDS == 30
@@ -628,7 +645,9 @@ class Life:
     def __init__(self, app: Any) -> None:
         self.incoming: asyncio.Queue[Any] = asyncio.Queue()
         self.sent: asyncio.Queue[Any] = asyncio.Queue()
-        self.task = asyncio.ensure_future(app({"type": "lifespan"}, self.incoming.get, self.sent.put))
+        self.task = asyncio.ensure_future(
+            app({"type": "lifespan"}, self.incoming.get, self.sent.put)
+        )
 
     async def tell(self, what: str) -> Any:
         self.incoming.put_nowait({"type": f"lifespan.{what}"})
@@ -773,16 +792,48 @@ async def test_forwarded_headers_count_from_trusted_peers_only(serve, tmp_path) 
         return [request.client[0], request.url]
 
     app = serve(fetch)
-    headers = [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "a.example")]
+    headers = [
+        ("x-forwarded-for", "1.1.1.1"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "a.example"),
+    ]
     assert json.loads((await ask(app, headers=headers)).text) == ["192.0.2.1", "http://h/"]
     got = await ask(app, headers=headers, client=("10.1.1.1", 5))
     assert json.loads(got.text) == ["1.1.1.1", "https://a.example/"]
+
+
+@pytest.mark.parametrize(
+    ("proto", "url"), [("https", "https://h/"), ("http", "http://h/"), (None, "http://h/")]
+)
+async def test_a_web_socket_behind_a_proxy_has_the_visitor_s_scheme(
+    serve, tmp_path, proto: str | None, url: str
+) -> None:
+    (tmp_path / "wrangler.json").write_text(
+        json.dumps({"name": "x", "edgekit": {"trusted_proxies": ["10.0.0.0/8"]}})
+    )
+    seen = []
+
+    async def fetch(request):
+        seen.append(request.url)
+        return Response(None, status=403)
+
+    headers = [("x-forwarded-proto", proto)] if proto else []
+    got = Connection(
+        serve(fetch), headers=headers, type="websocket", scheme="ws", client=("10.0.0.1", 1)
+    )
+    got.incoming.put_nowait({"type": "websocket.connect"})
+    await got.start().end()
+    assert seen == [url]
 
 
 async def test_by_default_nobody_is_trusted(serve) -> None:
     async def fetch(request):
         return [request.client[0], request.url]
 
-    headers = [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https"), ("forwarded", "for=1.1.1.1")]
+    headers = [
+        ("x-forwarded-for", "1.1.1.1"),
+        ("x-forwarded-proto", "https"),
+        ("forwarded", "for=1.1.1.1"),
+    ]
     got = await ask(serve(fetch), headers=headers, client=("127.0.0.1", 5))
     assert json.loads(got.text) == ["127.0.0.1", "http://h/"]

@@ -101,7 +101,9 @@ async def test_a_store_that_was_given_stays_open() -> None:
 
 
 @pytest.mark.parametrize("where", ["env", "on_start", "lifespan"])
-async def test_a_start_that_fails_closes_what_it_opened(somewhere: Path, monkeypatch, where: str) -> None:
+async def test_a_start_that_fails_closes_what_it_opened(
+    somewhere: Path, monkeypatch, where: str
+) -> None:
     monkeypatch.setenv("EDGEKIT_STORE", f"sqlite:{somewhere}/state")
     closed = []
 
@@ -156,7 +158,9 @@ async def test_the_configuration_may_be_named(somewhere: Path) -> None:
         await isolate.stop()
 
 
-async def test_on_stop_comes_after_wait_until_and_the_store_after_both(somewhere: Path, monkeypatch) -> None:
+async def test_on_stop_comes_after_wait_until_and_the_store_after_both(
+    somewhere: Path, monkeypatch
+) -> None:
     monkeypatch.setenv("EDGEKIT_STORE", "memory:")
     app, calls = App(AppEnv), []
     isolate = Isolate(app)
@@ -192,7 +196,9 @@ async def test_an_error_in_on_stop_still_closes_everything(somewhere: Path, monk
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_expired_records_are_swept_every_minute_by_the_clock(caplog: pytest.LogCaptureFixture) -> None:
+async def test_expired_records_are_swept_every_minute_by_the_clock(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     clock, records = ManualClock(now=1000), Records()
     records.results = [5, 1000, 1000, 3, OSError("disk full"), 0]
     with host.use_clock(clock):

@@ -20,12 +20,16 @@ def raised(error: Exception) -> Exception:
         return caught
 
 
-async def page(error: Exception, target: str = "/", accept: str | None = "text/html") -> tuple[Any, str]:
+async def page(
+    error: Exception, target: str = "/", accept: str | None = "text/html"
+) -> tuple[Any, str]:
     async def receive() -> Any:
         raise AssertionError
 
     headers = [("accept", accept)] if accept is not None else []
-    response = traceback_page(AsgiRequest(scope_of(target, headers=headers), receive), ExecutionContext(), error)
+    response = traceback_page(
+        AsgiRequest(scope_of(target, headers=headers), receive), ExecutionContext(), error
+    )
     assert response.status == 500
     return response, await response.text()
 
@@ -65,9 +69,8 @@ async def test_an_error_without_traceback_or_source() -> None:
 
 
 async def test_a_group_and_a_cause_are_told() -> None:
-    try:
-        raise KeyError("second") from ZeroDivisionError("first")
-    except KeyError as error:
-        assert "first" in (await page(error, accept=None))[1]
+    error = raised(KeyError("second"))
+    error.__cause__ = ZeroDivisionError("first")
+    assert "first" in (await page(error, accept=None))[1]
     group = raised(ExceptionGroup("several", [ValueError("one"), ValueError("two")]))
     assert "two" in (await page(group, accept=None))[1]

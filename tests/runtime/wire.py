@@ -31,7 +31,10 @@ def scope_of(target: str = "/", method: str = "GET", headers: Any = (), **others
         "raw_path": raw,
         "query_string": query,
         "root_path": "",
-        "headers": [(b"host", b"h"), *((n.lower().encode(), v.encode("latin-1")) for n, v in headers)],
+        "headers": [
+            (b"host", b"h"),
+            *((n.lower().encode(), v.encode("latin-1")) for n, v in headers),
+        ],
         "client": ("192.0.2.1", 1234),
         "server": ("127.0.0.1", 8000),
         **others,
@@ -41,7 +44,9 @@ def scope_of(target: str = "/", method: str = "GET", headers: Any = (), **others
 class Connection:
     """A request under way: `await ask(...)` for the simple case, else `start`, `feed`, `leave`."""
 
-    def __init__(self, app: Any, target: str = "/", method: str = "GET", headers: Any = (), **others: Any) -> None:
+    def __init__(
+        self, app: Any, target: str = "/", method: str = "GET", headers: Any = (), **others: Any
+    ) -> None:
         self.app = app
         self.scope = scope_of(target, method, headers, **others)
         self.incoming: asyncio.Queue[Any] = asyncio.Queue()
@@ -102,7 +107,14 @@ class Connection:
         return len(self.sent) > 1 and not self.sent[-1].get("more_body", False)
 
 
-async def ask(app: Any, target: str = "/", method: str = "GET", body: bytes = b"", headers: Any = (), **others: Any) -> Connection:
+async def ask(
+    app: Any,
+    target: str = "/",
+    method: str = "GET",
+    body: bytes = b"",
+    headers: Any = (),
+    **others: Any,
+) -> Connection:
     """A whole request, its whole response."""
     if body and not headers:
         headers = [("content-length", str(len(body)))]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 import socket
 import struct
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -174,6 +176,23 @@ def test_expect_100_continue(server: Server) -> None:
             response += sock.recv(4096)
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_http_2(server: Server) -> None:
+    if server.name.startswith("uvicorn"):
+        pytest.skip("uvicorn has no HTTP/2")
+
+    def curl(path: str, *options: str) -> str:
+        url = f"http://127.0.0.1:{server.port}{path}"
+        command = ["curl", "-sS", "-m", "5", "--http2-prior-knowledge", *options, url]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    with quiet(server):
+        assert curl("/url?a=1") == f"http://127.0.0.1:{server.port}/url?a=1"
+        assert curl("/echo", "-H", "Content-Length:", "--data-binary", "abc") == "abc"
+        assert curl("/echo", "-X", "POST", "-w", "%{http_version} %{http_code}") == "2 200"
+        assert "content-length: 4" in curl("/", "-I").lower()
+
+
 # Faults ---------------------------------------------------------------------------------------------
 
 
@@ -235,6 +254,7 @@ def raw(server: Server, data: bytes) -> bytes:
             sock.sendall(data)
             while chunk := sock.recv(65536):
                 response += chunk
+                sock.settimeout(0.1)
         except (TimeoutError, ConnectionError):
             pass
     return response
@@ -248,6 +268,7 @@ MALFORMED = {
     "bad port": b"GET /url HTTP/1.1\r\nHost: h:99999\r\n\r\n",
     "host with path": b"GET /url HTTP/1.1\r\nHost: a/b\r\n\r\n",
     "host with user": b"GET /url HTTP/1.1\r\nHost: u:p@h\r\n\r\n",
+    "two hosts": b"GET /url HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     "nul in path": b"GET /path/\0 HTTP/1.1\r\nHost: h\r\n\r\n",
     "nul in header": b"GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n",
     "space in path": b"GET /a b HTTP/1.1\r\nHost: h\r\n\r\n",

@@ -28,7 +28,12 @@ class AppEnv(Env):
 
 async def show(request: Request) -> Any:
     body = await request.text()
-    return {"method": request.method, "url": request.url, "headers": dict(request.headers), "body": body}
+    return {
+        "method": request.method,
+        "url": request.url,
+        "headers": dict(request.headers),
+        "body": body,
+    }
 
 
 class Default(WorkerEntrypoint):
@@ -50,7 +55,8 @@ app.fallback(function)
 
 
 @pytest.mark.parametrize(
-    ("target", "answer"), [(app, "function"), (made, "worker"), (function, "function"), (Default, "class")]
+    ("target", "answer"),
+    [(app, "function"), (made, "worker"), (function, "function"), (Default, "class")],
 )
 async def test_it_takes_whatever_becomes_a_worker(target: Any, answer: str) -> None:
     async with TestClient(target) as client:
@@ -324,7 +330,26 @@ async def test_a_wait_until_that_sleeps_by_the_clock_is_left_until_time_goes_on(
         clock.advance(30)
         await client.get("/")
         assert done == [30]
-        clock.advance(30)
+    assert done == [30]
+
+
+async def test_what_still_sleeps_at_the_end_is_cancelled() -> None:
+    ended = []
+
+    async def later() -> None:
+        try:
+            await host.sleep(3600)
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+
+    async def fetch(request, env, ctx):
+        ctx.wait_until(later())
+        return ""
+
+    async with TestClient(fetch) as client:
+        await client.get("/")
+    assert ended == ["cancelled"]
 
 
 async def test_errors_of_wait_until_are_logged_not_raised(caplog: pytest.LogCaptureFixture) -> None:

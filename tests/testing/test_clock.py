@@ -30,7 +30,9 @@ async def test_sleepers_wake_in_order_and_not_before_their_time() -> None:
         await clock.sleep(seconds)
         woken.append(name)
 
-    tasks = [asyncio.ensure_future(sleeper(s, n)) for s, n in [(3, "c"), (1, "a"), (2, "b"), (1, "a2")]]
+    tasks = [
+        asyncio.ensure_future(sleeper(s, n)) for s, n in [(3, "c"), (1, "a"), (2, "b"), (1, "a2")]
+    ]
     await turns()
     assert woken == []
     clock.advance(1)
