@@ -361,9 +361,9 @@ def _url(scope: Scope) -> str:
     return record.href
 
 
-# Headers that say how one connection frames a message; a server writes its own.
-_HOP_BY_HOP = frozenset(
-    {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
+# Headers that say how one connection frames a message, and the date: a server writes its own.
+_SERVERS_OWN = frozenset(
+    {b"connection", b"date", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 )
 
 
@@ -389,7 +389,7 @@ def response_start(response: Response, method: str = "GET") -> Message:
         raw = [
             pair
             for pair in response._headers._raw
-            if pair[0] not in _HOP_BY_HOP and not (known and pair[0] == b"content-length")
+            if pair[0] not in _SERVERS_OWN and not (known and pair[0] == b"content-length")
         ]
     if body.__class__ is bytes:
         raw.append((b"content-length", b"%d" % len(body)))

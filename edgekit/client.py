@@ -303,6 +303,10 @@ class _Fetch:
             response._status_text = answer.reason
         if self.redirects:
             response.redirected = True
+        if not self.decode:
+            response.encode_body = (
+                "manual"  # what is coded already is not coded again when it is sent
+            )
         self.body = None
         return response
 

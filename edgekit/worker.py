@@ -177,6 +177,11 @@ def worker(target: Any) -> Worker:
         return Worker(_of_class(target), target, env_class=_env_class(target, annotation))
     dispatch = adapt(target, "worker()")
     parameters = list(inspect.signature(target).parameters.values())
+    if [p.name for p in parameters] == ["scope", "receive", "send"]:
+        raise ConfigError(
+            f"worker(): {describe(target)} is an ASGI app, not a fetch handler; put a Worker in front "
+            "of it by EdgeMiddleware(app, worker=...), or mount it: App().mount('/', app)"
+        )
     annotation = parameters[1].annotation if len(parameters) > 1 else None
     made = Worker(dispatch, target, env_class=_env_class(target, annotation))
     made.uses_ctx = dispatch is target  # not adapted: it takes all three

@@ -293,3 +293,11 @@ async def test_a_worker_may_return_a_response() -> None:
         return Response("x", status=202)
 
     assert (await fetch.fetch("http://h/")).status == 202
+
+
+def test_an_asgi_app_is_no_fetch_handler() -> None:
+    class Plain:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+    with pytest.raises(ConfigError, match="is an ASGI app, not a fetch handler"):
+        worker(Plain())
