@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
+from edgekit import client_pool
 from edgekit.client import fetch
+from edgekit.client_pool import in_words
 from edgekit.errors import BodyUsedError, FetchError, WebTypeError
 from edgekit.web.headers import Headers
 from edgekit.web.request import Request
@@ -268,6 +271,35 @@ async def test_a_name_that_is_not_found(origin: Origin, monkeypatch: pytest.Monk
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
     with pytest.raises(FetchError, match=r"http://nothing\.invalid/ failed: the host's name"):
         await fetch("http://nothing.invalid/")
+
+
+async def test_a_connection_that_does_not_come_about(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def getaddrinfo(*args: Any, **kwargs: Any) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(client_pool, "CONNECT_SECONDS", 0.01)
+    with pytest.raises(FetchError, match=r"failed: no connection within 0\.01 seconds"):
+        await fetch("http://somewhere.invalid/")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate"),
+            "the server's certificate is not valid",
+        ),
+        (ssl.SSLError(1, "[SSL] handshake failure"), "TLS failed"),
+        (ConnectionResetError(104, "Connection reset by peer"), "connection reset"),
+        (OSError(101, "Network is unreachable"), "[Errno 101] Network is unreachable"),
+        (RuntimeError(), "RuntimeError"),
+    ],
+)
+def test_causes_in_words(error: Exception, words: str) -> None:
+    assert in_words(error).startswith(words)
 
 
 async def test_tls_with_a_server_that_does_not_speak_it(origin: Origin) -> None:
