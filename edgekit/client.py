@@ -341,9 +341,7 @@ class _Upload:
         self._begun = False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        if (
-            self._begun
-        ):  # aiohttp tries again when a connection that it had kept turns out to be closed
+        if self._begun:  # aiohttp tries again when a connection that was kept turns out to be closed
             raise ConnectionResetError("connection reset")
         return self
 

@@ -273,9 +273,9 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError) or isinstance(inner, socket.gaierror):
         return f"the host's name was not found: {getattr(inner, 'strerror', None) or inner}"
     if isinstance(inner, ssl.SSLCertVerificationError):
-        return f"the server's certificate is not valid: {inner.verify_message or inner}"
+        return f"the server's certificate is not valid: {getattr(inner, 'verify_message', inner)}"
     if isinstance(inner, ssl.SSLError):
-        return f"TLS failed: {inner.reason or inner}"
+        return f"TLS failed: {getattr(inner, 'reason', None) or inner}"
     if isinstance(inner, ConnectionRefusedError):
         return "connection refused"
     if isinstance(error, aiohttp.ServerDisconnectedError):

@@ -23,7 +23,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -126,6 +126,7 @@ class _Secrets(msgspec.Struct, frozen=True):
 
 class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_proxies: tuple[str, ...] = ()
+    forwarded: Literal["any", "cloudflare", "forwarded", "x-forwarded"] = "any"
     max_body_bytes: Annotated[int, msgspec.Meta(ge=0)] = 100 * 1024 * 1024
 
 
@@ -150,7 +151,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     `path` is the wrangler file, None without one; `root` its folder, or the one the search began in.
     `store` and `blobs` are URLs whose relative paths have been made absolute; `blobs` is None where
-    the store is to decide. `trusted_proxies` are CIDRs; `max_body_bytes` limits a request's body.
+    the store is to decide. `trusted_proxies` are CIDRs, `forwarded` the headers they set; `max_body_bytes` limits a request's body.
     """
 
     store: str
@@ -167,6 +168,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     required_secrets: tuple[str, ...] = ()
     kv_namespaces: tuple[KVNamespaceConfig, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    forwarded: str = "any"
     max_body_bytes: int = 100 * 1024 * 1024
     _secrets: dict[str, str] = {}
     _environ: Mapping[str, str] = {}
@@ -254,6 +256,7 @@ def load(
         required_secrets=project.secrets.required if project.secrets else (),
         kv_namespaces=project.kv_namespaces,
         trusted_proxies=project.edgekit.trusted_proxies,
+        forwarded=project.edgekit.forwarded,
         max_body_bytes=project.edgekit.max_body_bytes,
         _secrets=secrets,
         _environ=environ,

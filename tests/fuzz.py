@@ -136,7 +136,9 @@ def query(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], Any]] = {
     "asgi": asgi,
-    "content_type": lambda data: form(data.partition(b"\0")[0].decode("latin-1"))(data.partition(b"\0")[2]),
+    "content_type": lambda data: form(data.partition(b"\0")[0].decode("latin-1"))(
+        data.partition(b"\0")[2]
+    ),
     "cookies": lambda data: parse_cookies(data.decode("latin-1")),
     "dotenv": dotenv,
     "headers": headers,

@@ -1,20 +1,27 @@
 """Whom to believe about the visitor: forwarded headers, from trusted peers only.
 
 A request that comes straight from a trusted proxy gets the client, scheme and host that the proxy
-tells of: CF-Connecting-IP, then Forwarded (RFC 7239), then X-Forwarded-For / -Proto / -Host. A
+tells of: by CF-Connecting-IP, by Forwarded (RFC 7239), or by X-Forwarded-For / -Proto / -Host. A
 chain is read from its end; the first address that is not itself trusted is the client. What
 Cloudflare tells of the visitor's place (CF-IPCountry, CF-IPCity ...) goes into `request.cf`. From
 all other peers these headers are left as they came and mean nothing.
+
+A proxy sets one of these and passes on what a visitor has written into the others. The setting
+`forwarded` says which one it sets; with "any", headers that disagree about the client are refused
+by 400, since one of them is a lie.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from collections.abc import Iterable
 
 from edgekit.asgi import Scope
-from edgekit.errors import ConfigError
+from edgekit.errors import ConfigError, HTTPError
+
+logger = logging.getLogger(__name__)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -26,9 +33,13 @@ _PAIR = re.compile(
 
 
 class Trusted:
-    """The peers whose word counts, as networks (CIDRs)."""
+    """The peers whose word counts, as networks (CIDRs), and which headers are theirs.
 
-    def __init__(self, cidrs: Iterable[str]) -> None:
+    `forwarded` is "x-forwarded", "forwarded", "cloudflare", or "any" of them.
+    """
+
+    def __init__(self, cidrs: Iterable[str], forwarded: str = "any") -> None:
+        self._read = _READ[forwarded]
         self._networks: list[Network] = []
         for cidr in cidrs:
             try:
@@ -53,22 +64,31 @@ class Trusted:
             return scope
         seen: dict[bytes, list[str]] = {}
         for name, value in scope["headers"]:
-            if name in _READ:
+            if name in self._read:
                 seen.setdefault(name, []).append(value.decode("latin-1"))
         if not seen:
             return scope
-        client = scheme = host = None
-        for hop in reversed(_hops(seen)):
-            # The peer added the last hop; one before it counts if a trusted proxy added it.
-            scheme, host = hop.get("proto", scheme), hop.get("host", host)
-            address = _address(hop.get("for", ""))
-            client = address or client
-            if address is None or address not in self:
-                break
-        if direct := seen.get(b"cf-connecting-ip"):
-            client = _address(direct[-1]) or client
+        direct = [{"for": address} for address in seen.get(b"cf-connecting-ip", ())[-1:]]
+        told = [
+            self._follow(hops)
+            for hops in (
+                direct,
+                _elements(",".join(seen.get(b"forwarded", ()))),
+                _listed_hops(seen),
+            )
+        ]
+        clients = {client for client, _, _ in told if client is not None}
+        if len(clients) > 1:
+            logger.warning(
+                "a trusted proxy's headers disagree about the client (%s); say which it sets by "
+                '"edgekit": {"forwarded": "x-forwarded"}, "forwarded" or "cloudflare"',
+                ", ".join(sorted(clients)),
+            )
+            raise HTTPError(400, "The forwarded headers disagree about the client")
+        scheme = next((scheme for _, scheme, _ in told if scheme is not None), None)
+        host = next((host for _, _, host in told if host is not None), None)
         scope = dict(scope)
-        if client is not None:
+        for client in clients:
             scope["client"] = (client, 0)
         # Cloudflare writes cities as UTF-8.
         place = {
@@ -85,6 +105,18 @@ class Trusted:
             scope["headers"] = [(b"host", host.encode("latin-1")), *headers]
         return scope
 
+    def _follow(self, hops: list[dict[str, str]]) -> tuple[str | None, str | None, str | None]:
+        """The client, scheme and host at the end of a chain, as far as it can be believed."""
+        client = scheme = host = None
+        for hop in reversed(hops):
+            # The peer added the last hop; one before it counts if a trusted proxy added it.
+            scheme, host = hop.get("proto", scheme), hop.get("host", host)
+            address = _address(hop.get("for", ""))
+            client = address or client
+            if address is None or address not in self:
+                break
+        return client, scheme, host
+
 
 # Header -> key of request.cf; all values are strings there, coordinates included.
 _PLACE = {
@@ -99,21 +131,19 @@ _PLACE = {
     b"cf-postal-code": "postalCode",
     b"cf-timezone": "timezone",
 }
-_READ = frozenset(_PLACE) | frozenset(
-    {
-        b"cf-connecting-ip",
-        b"forwarded",
-        b"x-forwarded-for",
-        b"x-forwarded-proto",
-        b"x-forwarded-host",
-    }
-)
+_X_FORWARDED = {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
+_CLOUDFLARE = {b"cf-connecting-ip", *_PLACE}
+_READ: dict[str, frozenset[bytes]] = {
+    "any": frozenset({*_X_FORWARDED, *_CLOUDFLARE, b"forwarded"}),
+    # Cloudflare tells the scheme by X-Forwarded-Proto, and appends to X-Forwarded-For.
+    "cloudflare": frozenset({*_CLOUDFLARE, b"x-forwarded-proto"}),
+    "forwarded": frozenset({b"forwarded"}),
+    "x-forwarded": frozenset(_X_FORWARDED),
+}
 
 
-def _hops(seen: dict[bytes, list[str]]) -> list[dict[str, str]]:
-    """What each proxy on the way has told, the nearest last: "for", "proto" and "host"."""
-    if b"forwarded" in seen:
-        return _elements(",".join(seen[b"forwarded"]))
+def _listed_hops(seen: dict[bytes, list[str]]) -> list[dict[str, str]]:
+    """What X-Forwarded-For, -Proto and -Host tell of each proxy on the way, the nearest last."""
     hops = [{"for": address} for address in _listed(seen, b"x-forwarded-for")] or [{}]
     # These are lists too where proxies append, but not one entry for each hop.
     for key, name in (("proto", b"x-forwarded-proto"), ("host", b"x-forwarded-host")):

@@ -81,7 +81,7 @@ class Host:
         """What answers a request, with all that does not change bound: this is the hot path."""
         config = self.isolate.config
         trusted = self._trusted = (
-            Trusted(config.trusted_proxies) if config.trusted_proxies else None
+            Trusted(config.trusted_proxies, config.forwarded) if config.trusted_proxies else None
         )
         max_body = None if config.max_body_bytes == MAX_BODY else config.max_body_bytes
         worker, env, running = self.worker, self.isolate.env, self._running
@@ -98,7 +98,11 @@ class Host:
                 await self._other(scope, receive, send)
                 return
             if trusted is not None:
-                scope = trusted.apply(scope)
+                try:
+                    scope = trusted.apply(scope)
+                except HTTPError as error:
+                    await _answer(error_response(error), send)
+                    return
             request = AsgiRequest(scope, receive)
             if max_body is not None:
                 request.max_body = max_body
@@ -222,7 +226,11 @@ class Host:
         """A handshake is a GET with `upgrade: websocket`; its answer is 101 with a socket, or a refusal."""
         await receive()  # websocket.connect
         if self._trusted is not None:
-            scope = self._trusted.apply(scope)
+            try:
+                scope = self._trusted.apply(scope)
+            except HTTPError as error:
+                await sockets.refuse(error_response(error), scope, send)
+                return
         scheme = scope.get("scheme", "ws")
         scheme = {"ws": "http", "wss": "https"}.get(scheme, scheme)
         headers = list(scope["headers"])
@@ -289,9 +297,7 @@ class Host:
     ) -> None:
         """After the handler: the response cannot be sent, or its body broke off."""
         if send is not None:
-            response = self._failed(request, ctx, error)
-            await send(response_start(response))
-            await send({"type": "http.response.body", "body": response._body or b""})
+            await _answer(self._failed(request, ctx, error), send)
             return
         # Too late for a status: end without the last message, so that the client sees the cut.
         if self.raise_errors:
@@ -333,6 +339,12 @@ class Host:
         if request.gone and task is not None:
             request.abort()
             task.cancel()
+
+
+async def _answer(response: Response, send: Send) -> None:
+    """Send a response whose body is bytes."""
+    await send(response_start(response))
+    await send({"type": "http.response.body", "body": response._body or b""})
 
 
 async def _stream(request: AsgiRequest, body: ReadableStream, send: Send) -> None:

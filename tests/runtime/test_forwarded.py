@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 
-from edgekit.errors import ConfigError
+from edgekit.errors import ConfigError, HTTPError
 from edgekit.runtime.forwarded import Trusted
 
 PROXY = "10.0.0.1"
@@ -199,15 +200,37 @@ def test_hosts_that_are_believed(host: str) -> None:
     assert seen(("X-Forwarded-Host", host))[2] == host
 
 
-def test_cf_connecting_ip_comes_first() -> None:
+def test_cloudflare_s_header_names_the_client() -> None:
     headers = [
         ("CF-Connecting-IP", "1.1.1.1"),
-        (FOR, "6.6.6.6, 7.7.7.7"),
+        (FOR, "6.6.6.6, 1.1.1.1"),
         ("X-Forwarded-Proto", "https"),
     ]
     assert seen(*headers) == ("1.1.1.1", "https", "inner:8000")
     assert seen(("CF-Connecting-IP", "2001:db8::7"))[0] == "2001:db8::7"
     assert seen(("CF-Connecting-IP", "nonsense"), (FOR, "1.1.1.1"))[0] == "1.1.1.1"
+
+
+LIES = [("CF-Connecting-IP", "1.1.1.1"), (FOR, "2.2.2.2"), ("Forwarded", "for=3.3.3.3")]
+
+
+@pytest.mark.parametrize("pair", list(itertools.combinations(LIES, 2)))
+def test_headers_that_disagree_about_the_client_are_refused(
+    pair: tuple[tuple[str, str], ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(HTTPError, match="disagree"):
+        seen(*pair)
+    assert "say which it sets" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("setting", "client"),
+    [("cloudflare", "1.1.1.1"), ("x-forwarded", "2.2.2.2"), ("forwarded", "3.3.3.3")],
+)
+def test_setting_says_which_header_counts(setting: str, client: str) -> None:
+    raw = [(name.lower().encode(), value.encode()) for name, value in LIES]
+    scope = {"client": ("10.0.0.1", 1), "scheme": "http", "headers": raw}
+    assert Trusted(["10.0.0.0/8"], setting).apply(scope)["client"] == (client, 0)
 
 
 def test_the_visitor_s_place_goes_into_cf() -> None:
