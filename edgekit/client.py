@@ -341,7 +341,7 @@ class _Upload:
         self._begun = False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._begun:  # aiohttp tries again when a connection that was kept turns out to be closed
+        if self._begun:  # aiohttp tries again when a connection that it kept was closed meanwhile
             raise ConnectionResetError("connection reset")
         return self
 

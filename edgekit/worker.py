@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ from edgekit.web.response import Response, convert, describe
 
 if TYPE_CHECKING:
     from edgekit.asgi_call import Mounted
+
+logger = logging.getLogger(__name__)
 
 Handler = Callable[..., Awaitable[Any]]
 # What answers a request; the value is still what the handler returned, see `convert`.
@@ -206,5 +209,14 @@ def _env_class(target: Any, annotation: Any) -> type[Env]:
     """The Env class that an annotation names; plain Env where it names none."""
     if isinstance(annotation, str):
         namespace = vars(sys.modules.get(target.__module__, object()))
-        annotation = namespace.get(annotation)
+        try:
+            annotation = eval(annotation, namespace)  # noqa: S307 - the program's own text
+        except Exception as error:
+            logger.warning(
+                "%s: the annotation of env, %s, cannot be resolved when it runs (%s), so its bindings "
+                "are not checked; import it also outside of TYPE_CHECKING",
+                describe(target),
+                annotation,
+                error,
+            )
     return annotation if isinstance(annotation, type) and issubclass(annotation, Env) else Env

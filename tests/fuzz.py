@@ -21,7 +21,7 @@ import atheris
 with atheris.instrument_imports(include=["edgekit", "multipart"]):
     from edgekit.asgi import AsgiRequest
     from edgekit.errors import ConfigError, EdgekitError, HTTPError
-    from edgekit.formats import read_dotenv, read_document
+    from edgekit.formats import read_document, read_dotenv
     from edgekit.routing import Router, split
     from edgekit.runtime.forwarded import Trusted
     from edgekit.web.cookies import parse_cookies

@@ -301,3 +301,11 @@ def test_an_asgi_app_is_no_fetch_handler() -> None:
 
     with pytest.raises(ConfigError, match="is an ASGI app, not a fetch handler"):
         worker(Plain())
+
+
+def test_an_annotation_that_cannot_be_resolved_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def fetch(request: Request, env: Elsewhere) -> str:  # type: ignore[name-defined]  # noqa: F821
+        return ""
+
+    assert worker(fetch).env_class is Env
+    assert "Elsewhere, cannot be resolved" in caplog.text
