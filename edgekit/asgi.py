@@ -65,6 +65,7 @@ class AsgiRequest(Request):
     max_body: int = MAX_BODY
     raw_path: bytes | None = None
     reading: bool = False  # somebody is inside receive()
+    redirect = "manual"  # as incoming requests have it, so that fetch(request) passes redirects on
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -131,9 +132,35 @@ def set_url_part(href: str, part: str, value: str) -> URLRecord:
     return _record(url)
 
 
+# A normalised http(s) URL: scheme, user info, host, port, path, query, fragment.
+_HTTP = re.compile(
+    r"(https?:)//(?:([^:@/?#]*)(?::([^@/?#]*))?@)?(\[[^\]]*\]|[^:/?#]*)(?::([0-9]+))?([^?#]*)(\?[^#]*)?(#.*)?",
+    re.DOTALL,
+).fullmatch
+
+
 def _record(url: ada_url.URL) -> URLRecord:
+    # Each attribute of ada's is a call through cffi, of which one costs as much as all of this.
+    href = url.href
+    found = _HTTP(href)
+    if found is not None:
+        protocol, username, password, hostname, port, pathname, search, fragment = found.groups("")
+        host = f"{hostname}:{port}" if port else hostname
+        return URLRecord(
+            href,
+            protocol,
+            username,
+            password,
+            host,
+            hostname,
+            port,
+            pathname,
+            "" if search == "?" else search,
+            "" if fragment == "#" else fragment,
+            f"{protocol}//{host}",
+        )
     return URLRecord(
-        url.href,
+        href,
         url.protocol,
         url.username,
         url.password,

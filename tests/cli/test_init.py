@@ -43,8 +43,10 @@ def test_init_overwrites_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_help_loads_neither_server_nor_store():
     code = "import json, sys, edgekit.cli.main; print(json.dumps(list(sys.modules)))"
+    # Without coverage, which would bring modules of its own.
+    env = {name: value for name, value in environment().items() if "COVERAGE" not in name}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
     )
     heavy = {"asyncio", "uvicorn", "msgspec", "apsw", "aiohttp", "watchfiles", "multiprocessing"}
     assert not heavy & set(json.loads(done.stdout))
