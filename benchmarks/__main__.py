@@ -27,7 +27,6 @@ from benchmarks.figures import Report
 
 ROUNDS = {"inprocess": 15, "kv": 11, "process": 11, "server": 9, "fetch": 9, "upload": 1}
 PARTS = tuple(ROUNDS)
-SMOKED = tuple(part for part in PARTS if part != "fetch")  # edgekit's fetch() is yet to come
 
 
 def main() -> int:
@@ -42,7 +41,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="interleaved rounds of each measurement")
     parser.add_argument("--only", default=",".join(FRAMEWORKS), help="frameworks, by commas")
     options = parser.parse_args()
-    parts = options.parts or (SMOKED if options.smoke else PARTS[:3])
+    parts = options.parts or (PARTS if options.smoke else PARTS[:3])
     only = options.only.split(",")
     if unknown := (set(parts) - set(PARTS)) | (set(only) - set(FRAMEWORKS)):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")

@@ -24,7 +24,7 @@ _NAMES = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "br": "br"}
 @functools.cache
 def _brotli() -> Any:
     try:
-        import brotli  # type: ignore[import-not-found,unused-ignore]
+        import brotli
     except ImportError:
         return None
     # Before 1.2 there was no limit to what one chunk becomes.
