@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgekit.app import App as App
+    from edgekit.app import Next as Next
     from edgekit.bindings.fetcher import Fetcher as Fetcher
     from edgekit.bindings.kv import KVListResult as KVListResult
     from edgekit.bindings.kv import KVNamespace as KVNamespace
@@ -63,6 +64,7 @@ _HOME = {
     "Headers": "edgekit.web.headers",
     "KVListResult": "edgekit.bindings.kv",
     "KVNamespace": "edgekit.bindings.kv",
+    "Next": "edgekit.app",
     "ReadableStream": "edgekit.web.streams",
     "Request": "edgekit.web.request",
     "Response": "edgekit.web.response",

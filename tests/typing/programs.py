@@ -25,10 +25,12 @@ from edgekit import (
     ReadableStream,
     Request,
     Response,
+    WebSocketPair,
     Worker,
     WorkerEntrypoint,
     worker,
 )
+from edgekit import fetch as fetch_outwards
 from edgekit.testing import ManualClock, TestClient
 
 
@@ -164,6 +166,20 @@ async def responses() -> None:
     made.headers["x"] = "y"
     made.set_cookie("a", "b", max_age=60, http_only=True, same_site="lax")
     Response(b"bytes", {"status": 202, "headers": [("a", "b")]})
+
+
+async def outwards(request: Request) -> None:
+    assert_type(await fetch_outwards("https://example.com"), Response)
+    assert_type(await fetch_outwards(request, method="POST", body=b"x"), Response)
+
+
+async def sockets(request: Request) -> Response:
+    client, server = WebSocketPair()
+    server.accept()
+    async for message in server:
+        assert_type(message, str | bytes)
+        server.send(message)
+    return Response(None, status=101, web_socket=client)
 
 
 async def kv(visits: KVNamespace) -> None:
