@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import unquote
 
 from edgekit.asgi import ASGIApp
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 H = TypeVar("H", bound=Handler)
-Next = Callable[[Request], Awaitable[Response]]
+
+
+class Next(Protocol):
+    """What a middleware surrounds: `response = await next(request)`."""
+
+    def __call__(self, request: Request, /) -> Awaitable[Response]: ...
 
 
 class App(Worker):

@@ -9,14 +9,13 @@ from __future__ import annotations
 import secrets
 import time
 import unicodedata
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 
-from edgekit import App, Env, HTTPError, KVNamespace, Request, Response
+from edgekit import App, Env, HTTPError, KVNamespace, Next, Request, Response
 from page import MAX_MESSAGE, MAX_NAME, Draft, render
 
 PAGE = 20  # entries on a page of HTML, and of JSON unless `limit` says otherwise
@@ -49,9 +48,7 @@ app = App(AppEnv)
 
 
 @app.middleware
-async def own_forms_only(
-    request: Request, env: AppEnv, next: Callable[[Request], Awaitable[Response]]
-) -> Response:
+async def own_forms_only(request: Request, env: AppEnv, next: Next) -> Response:
     """Refuse what another site's page makes a visitor's browser send (CSRF)."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         site = request.headers.get("sec-fetch-site")
