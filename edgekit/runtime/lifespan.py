@@ -43,6 +43,7 @@ class Lifespan:
         if answer.done():
             return str(answer.result()["type"])
         answer.cancel()
+        await asyncio.wait([answer])
         return "nothing"
 
     async def _send(self, message: Message) -> None:
