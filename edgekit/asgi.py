@@ -20,7 +20,7 @@ from edgekit.web.body import Bytes
 from edgekit.web.codings import to_send
 from edgekit.web.headers import Headers
 from edgekit.web.request import Request, below
-from edgekit.web.response import Response
+from edgekit.web.response import NULL_BODY, Response
 from edgekit.web.spelling import Plain
 from edgekit.web.streams import ReadableStream
 from edgekit.web.url import URLSearchParams
@@ -375,6 +375,8 @@ def response_start(response: Response, method: str = "GET") -> Message:
     cannot be sent: `Response.error()`, and a stream that somebody has read.
     """
     body = response._body
+    if body is not None and response.status in NULL_BODY:  # set after it was made
+        body = response._body = None
     same_length = True
     if body is not None and response._headers is not None:
         coding = response._headers.get("content-encoding", "")

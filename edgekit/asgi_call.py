@@ -25,6 +25,8 @@ from edgekit.web.websocket import CloseEvent, WebSocketPair
 
 logger = logging.getLogger(__name__)
 
+MAX_REFUSAL = 1024 * 1024  # bytes of a refused web socket's answer that are kept
+
 
 async def call_asgi(
     app: ASGIApp, request: Request, ctx: ExecutionContext, *, root_path: str = ""
@@ -33,9 +35,13 @@ async def call_asgi(
 
     What the app raises before its response starts is raised here, later from the body.
     """
-    upgrade = (
-        request.method == "GET" and (request.headers.get("upgrade") or "").lower() == "websocket"
-    )
+    connection = request._connection
+    if connection is not None:  # a header alone does not make a web socket of it
+        upgrade = connection["type"] == "websocket"
+    else:
+        upgrade = (
+            request.method == "GET" and request.headers.get("upgrade", "").lower() == "websocket"
+        )
     exchange: _Exchange = _SocketExchange(request) if upgrade else _HTTPExchange(request)
     scope = _scope(request, root_path, upgrade)
     ctx._spawn(exchange.run(app, scope), ctx, True)
@@ -125,11 +131,12 @@ class _Exchange:
         response.status = self.head["status"]
         headers = [(name.lower(), value) for name, value in self.head.get("headers", ())]
         response._headers = Headers.from_raw(headers)
-        response.encode_body = "manual"  # its headers describe its bytes
         coding = known(response._headers.get("content-encoding", ""))
         if coding and body is not None:  # read as what a fetch() brings, passed on as it came
             source = body if isinstance(body, ReadableStream) else (body,)
             body = ReadableStream(Coded(source, coding))
+        else:
+            response.encode_body = "manual"  # its headers describe its bytes
         response._body = body
         if not self.started.done():
             self.started.set_result(response)
@@ -293,7 +300,8 @@ class _SocketExchange(_Exchange):
         elif kind == "websocket.http.response.start":
             self.head = message
         elif kind == "websocket.http.response.body":
-            self.refusal.append(bytes(message.get("body", b"")))
+            if sum(map(len, self.refusal)) < MAX_REFUSAL:  # of what is longer, the beginning
+                self.refusal.append(bytes(message.get("body", b"")))
             if not message.get("more_body", False):
                 self.ended = True
                 self.respond(b"".join(self.refusal))
@@ -331,15 +339,16 @@ def _made(request: Request, root_path: str) -> Scope:
     url = host.parse_url(request.url)
     if url is None:
         raise EdgekitError(f"a Request without a URL: {request.url!r:.200}")
-    headers = [pair for pair in request.headers.raw if pair[0] != b"host"]
+    # The length is that of this body, whatever a header says of the one it was copied from.
+    ours = (b"content-length", b"host", b"transfer-encoding")
+    headers = [pair for pair in request.headers.raw if pair[0] not in ours]
     given = request.headers.get("host")
     headers.insert(0, (b"host", (given or url.host).encode("latin-1")))
     body = request._body
-    if not any(name in (b"content-length", b"transfer-encoding") for name, _ in headers):
-        if body.__class__ is bytes:
-            headers.append((b"content-length", b"%d" % len(body)))
-        elif body is not None:
-            headers.append((b"transfer-encoding", b"chunked"))
+    if body.__class__ is bytes:
+        headers.append((b"content-length", b"%d" % len(body)))
+    elif body is not None:
+        headers.append((b"transfer-encoding", b"chunked"))
     scope: dict[str, Any] = {
         "type": "http",
         "http_version": "1.1",

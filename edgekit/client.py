@@ -138,7 +138,9 @@ def _target(url: str) -> _Target:
     authority, slash, path = rest[2:].partition("/")
     _, at, authority = authority.rpartition("@")
     origin = f"{scheme}://{authority}"
-    address = Address(origin.replace("ws", "http", 1) + slash + path, encoded=True)
+    # Of the scheme alone: a host's name may have "ws" in it too.
+    reached = f"http{scheme[2:]}://{authority}" if scheme[0] == "w" else origin
+    address = Address(reached + slash + path, encoded=True)
     return _Target(origin + slash + path, origin, address, scheme, bool(at))
 
 

@@ -19,7 +19,7 @@ from edgekit.entrypoints import WorkerEntrypoint
 from edgekit.env import Env
 from edgekit.errors import ConfigError, HTTPError
 from edgekit.web.request import Request
-from edgekit.web.response import Response, convert, describe
+from edgekit.web.response import NULL_BODY, Response, convert, describe
 
 if TYPE_CHECKING:
     from edgekit.asgi_call import Mounted
@@ -75,7 +75,9 @@ def adapt(handler: Handler, what: str) -> Dispatch:
 
 def error_response(error: HTTPError) -> Response:
     """The response that an HTTPError becomes."""
-    if error.detail is None:
+    if error.status in NULL_BODY:
+        response = Response(None, status=error.status)
+    elif error.detail is None:
         response = Response(None, status=error.status)
         response = Response(response.status_text or str(error.status), status=error.status)
     elif isinstance(error.detail, str):

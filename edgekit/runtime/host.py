@@ -148,6 +148,8 @@ class Host:
                     await send({"type": "http.response.start", "status": 200, "headers": headers})
                     await send({"type": "http.response.body", "body": body})
                     return
+                if response.status == 101:
+                    response = _upgrade_required(response)
                 if response._used:
                     raise BodyUsedError("The response's body has already been used.")
                 response._used = True
@@ -339,6 +341,14 @@ class Host:
         if request.gone and task is not None:
             request.abort()
             task.cancel()
+
+
+def _upgrade_required(response: Response) -> Response:
+    """For a web socket as the answer to a request that asked for none."""
+    if response.web_socket is not None:
+        response.web_socket.disconnect()
+    headers = {"upgrade": "websocket", "connection": "upgrade"}
+    return Response("Upgrade Required", status=426, headers=headers)
 
 
 async def _answer(response: Response, send: Send) -> None:

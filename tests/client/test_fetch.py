@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edgekit import client_pool
-from edgekit.client import fetch
+from edgekit.client import _target, fetch
 from edgekit.client_pool import in_words
 from edgekit.errors import BodyUsedError, FetchError, WebTypeError
 from edgekit.web.headers import Headers
@@ -346,3 +346,17 @@ def test_aiohttp_is_imported_at_the_first_call() -> None:
         "import sys, edgekit.client; assert not {'aiohttp', 'yarl', 'multidict'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "reached"),
+    [
+        ("https://aws.amazon.com/x", "https://aws.amazon.com/x"),
+        ("http://news.example/ws", "http://news.example/ws"),
+        ("ws://ws.example/ws", "http://ws.example/ws"),
+        ("wss://ws.example/", "https://ws.example/"),
+    ],
+)
+def test_ws_in_a_name_is_no_scheme(url: str, reached: str) -> None:
+    target = _target(url)
+    assert str(target.address) == reached
