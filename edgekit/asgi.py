@@ -71,11 +71,11 @@ class AsgiRequest(Request):
         self.scope = scope
         self.method = scope["method"]
         self._receive = receive
-        try:
-            # What a literal route is looked up by; None where that would need a closer look.
-            self.raw_path = None if scope["root_path"] else scope["raw_path"]
-        except KeyError:  # both are optional
-            self.raw_path = None if scope.get("root_path") else scope.get("raw_path")
+        # What a literal route is looked up by; None where that would need a closer look. Path and raw
+        # path must say the same: a middleware around us may have rewritten one of them.
+        raw = scope.get("raw_path")
+        if raw == scope["path"].encode() and not scope.get("root_path"):
+            self.raw_path = raw
 
     @property
     def url(self) -> str:
@@ -250,7 +250,7 @@ class AsgiRequest(Request):
         try:
             while True:
                 message = await self._receive()
-                if message["type"] == "http.disconnect":
+                if message["type"] in ("http.disconnect", "websocket.disconnect"):
                     self.gone = True
                     return
                 self._ahead = message

@@ -178,7 +178,8 @@ def worker(target: Any) -> Worker:
     if isinstance(target, type):
         if not issubclass(target, WorkerEntrypoint):
             raise ConfigError(f"worker(): {target.__qualname__} is not a WorkerEntrypoint")
-        annotation = getattr(target, "__annotations__", {}).get("env")
+        declared = (vars(base).get("__annotations__", {}).get("env") for base in target.__mro__)
+        annotation = next((a for a in declared if a is not None), None)
         return Worker(_of_class(target), target, env_class=_env_class(target, annotation))
     dispatch = adapt(target, "worker()")
     parameters = list(inspect.signature(target).parameters.values())

@@ -85,8 +85,13 @@ class Trusted:
                 ", ".join(sorted(clients)),
             )
             raise HTTPError(400, "The forwarded headers disagree about the client")
-        scheme = next((scheme for _, scheme, _ in told if scheme is not None), None)
-        host = next((host for _, _, host in told if host is not None), None)
+        # Who names no client, while another does, is not the proxy that sets these headers.
+        named = [one for one in told if one[0] is not None] or told
+        schemes = {scheme.lower() for _, scheme, _ in named if scheme is not None}
+        hosts = {host.lower() for _, _, host in named if host is not None}
+        if len(schemes) > 1 or len(hosts) > 1:
+            raise HTTPError(400, "The forwarded headers disagree about the host or the scheme")
+        scheme, host = next(iter(schemes), None), next(iter(hosts), None)
         scope = dict(scope)
         for client in clients:
             scope["client"] = (client, 0)
@@ -96,10 +101,10 @@ class Trusted:
             for name, key in _PLACE.items()
             if name in seen
         }
-        if place:
+        if place and (direct or not clients):  # another proxy than Cloudflare does not set them
             scope["edgekit.cf"] = place
-        if scheme is not None and scheme.lower() in ("http", "https"):
-            scope["scheme"] = scheme.lower()
+        if scheme in ("http", "https"):
+            scope["scheme"] = scheme
         if host is not None and _HOST(host):
             headers = [pair for pair in scope["headers"] if pair[0] != b"host"]
             scope["headers"] = [(b"host", host.encode("latin-1")), *headers]
@@ -187,6 +192,7 @@ def _address(text: str) -> str | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
+    return str(getattr(address, "ipv4_mapped", None) or address)

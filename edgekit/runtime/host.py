@@ -39,8 +39,10 @@ logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 0.25
 _TEXT = (b"content-type", TEXT)
 _JSON = (b"content-type", JSON)
-MAX_URL = 16 * 1024  # bytes of path and query; 414 above
-MAX_HEADERS = 128 * 1024  # bytes of all names and values; 431 above
+MAX_URL = 16 * 1024  # characters of the decoded path, and bytes of the query; 414 above
+# Bytes of all values, and, in the manner of RFC 9113, 6.5.2, as many headers as would take it up at 32
+# bytes each; 431 above. Names are not measured, which would cost each request as much again.
+MAX_HEADERS = 128 * 1024
 
 
 class Host:
@@ -65,6 +67,7 @@ class Host:
         self._running: dict[AsgiRequest, asyncio.Task[Any]] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._serve: ASGIApp | None = None
+        self._watched: dict[AsgiRequest, asyncio.Task[None]] = {}
         self._sockets: set[WebSocket] = set()
         self._trusted: Trusted | None = None
 
@@ -112,16 +115,7 @@ class Host:
             body: Any
             try:
                 try:
-                    size = len(scope["query_string"]) + len(scope["path"])
-                    if size > MAX_URL:
-                        raise HTTPError(414)
-                    # Names count as 32 bytes each, in the manner of RFC 9113, 6.5.2: measuring them
-                    # too would cost as much again.
-                    size = 0
-                    for _, header in scope["headers"]:
-                        size += len(header)
-                    if size > MAX_HEADERS or len(scope["headers"]) > MAX_HEADERS // 32:
-                        raise HTTPError(431)
+                    _limit(scope)
                     response = await dispatch(request, env, ctx)
                     kind = response.__class__
                     if (kind is str or kind is dict) and request.method != "HEAD":
@@ -129,7 +123,11 @@ class Host:
                         if kind is str:
                             body, content_type = encode_text(response), _TEXT
                         else:
-                            body, content_type = host.json_encode(response), _JSON
+                            try:
+                                body, content_type = host.json_encode(response), _JSON
+                            except TypeError:  # which names the handler there
+                                convert(response, worker.handler_of(request))
+                                raise
                         length = (b"content-length", b"%d" % len(body))
                         started = True
                     elif kind is not Response:
@@ -231,7 +229,7 @@ class Host:
             try:
                 scope = self._trusted.apply(scope)
             except HTTPError as error:
-                await sockets.refuse(error_response(error), scope, send)
+                await sockets.refuse(error_response(error), scope, receive, send)
                 return
         scheme = scope.get("scheme", "ws")
         scheme = {"ws": "http", "wss": "https"}.get(scheme, scheme)
@@ -242,17 +240,30 @@ class Host:
         request = AsgiRequest(scope, receive)
         request._body = None
         ctx = ExecutionContext(self.isolate.background.spawn)
+        self._running[request] = current = asyncio.current_task()  # type: ignore[assignment]
         try:
+            _limit(scope)
             value = await self.worker.dispatch(request, self.isolate.env, ctx)
             response = convert(value, self.worker.handler_of(request))
         except HTTPError as error:
             response = error_response(error)
         except Exception as error:
             response = await self._rescue(request, ctx, error)
+        except asyncio.CancelledError:
+            if not request.gone or current is None:
+                raise
+            current.uncancel()
+            return
+        finally:
+            del self._running[request]
+            watcher = self._watched.pop(request, None)
+            if watcher is not None:  # it must not take a message that is the pump's
+                watcher.cancel()
+                await asyncio.wait([watcher])
         if response.web_socket is None:
-            await sockets.refuse(response, scope, send)
+            await sockets.refuse(response, scope, receive, send)
         else:
-            await sockets.pump(response, receive, send, self._sockets)
+            await sockets.pump(response, request._next_message, send, self._sockets)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -317,7 +328,7 @@ class Host:
 
     async def _sweep(self) -> None:
         before: set[AsgiRequest] = set()
-        watched: dict[AsgiRequest, asyncio.Task[None]] = {}
+        watched = self._watched = {}
         loop = asyncio.get_running_loop()
         try:
             while True:
@@ -341,6 +352,17 @@ class Host:
         if request.gone and task is not None:
             request.abort()
             task.cancel()
+
+
+def _limit(scope: Scope) -> None:
+    """414 or 431 for what no Worker would be given."""
+    if len(scope["query_string"]) + len(scope["path"]) > MAX_URL:
+        raise HTTPError(414)
+    size = 0
+    for _, value in scope["headers"]:
+        size += len(value)
+    if size > MAX_HEADERS or len(scope["headers"]) > MAX_HEADERS // 32:
+        raise HTTPError(431)
 
 
 def _upgrade_required(response: Response) -> Response:

@@ -10,9 +10,10 @@ import logging
 from typing import Any
 
 from edgekit.asgi import Message, Receive, Scope, Send, response_start
+from edgekit.asgi_call import MAX_REFUSAL
 from edgekit.errors import WebRangeError
 from edgekit.web.response import Response
-from edgekit.web.streams import ReadableStream
+from edgekit.web.streams import ReadableStream, aclose
 from edgekit.web.websocket import CloseEvent, WebSocket
 
 logger = logging.getLogger(__name__)
@@ -23,8 +24,11 @@ _SERVERS_OWN = frozenset(
 )
 
 
-async def refuse(response: Response, scope: Scope, send: Send) -> None:
-    """Answer a handshake by an ordinary response, or by 403 where the server cannot send one."""
+async def refuse(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a handshake by an ordinary response, or by 403 where the server cannot send one.
+
+    Of a long body the beginning: servers keep all of it until its end. It ends with the client too.
+    """
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": 1008, "reason": ""})
         return
@@ -32,8 +36,37 @@ async def refuse(response: Response, scope: Scope, send: Send) -> None:
     await send({**start, "type": "websocket.http.response.start"})
     body = response._body
     if isinstance(body, ReadableStream):
-        body = await body.read_all()
+        loop = asyncio.get_running_loop()
+        reading, gone = loop.create_task(_beginning(body)), loop.create_task(_one(receive))
+        await asyncio.wait({reading, gone}, return_when=asyncio.FIRST_COMPLETED)
+        reading.cancel()
+        gone.cancel()
+        await asyncio.wait({reading, gone})
+        if reading.cancelled():
+            return
+        body = reading.result()
     await send({"type": "websocket.http.response.body", "body": body or b""})
+
+
+async def _one(receive: Receive) -> Message:
+    """One message, as a coroutine."""
+    return await receive()
+
+
+async def _beginning(body: ReadableStream) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    chunks = aiter(body)
+    try:
+        async for chunk in chunks:
+            pieces.append(chunk)
+            size += len(chunk)
+            if size >= MAX_REFUSAL:
+                break
+            await asyncio.sleep(0)  # an endless body that never waits would not let the client go
+    finally:
+        await aclose(chunks)
+    return b"".join(pieces)[:MAX_REFUSAL]
 
 
 async def pump(response: Response, receive: Receive, send: Send, sockets: set[WebSocket]) -> None:

@@ -120,7 +120,7 @@ class Request(Body):
         self._used = False
         self._cf = Plain(cf) if cf is not None else source.cf if source else None
         self._signal = signal if signal is not None else source.signal if source else None
-        self._params = source.params if source else None
+        self._params = dict(source.params) if source else None
         if origin is not None:
             self._came_by(origin)
 

@@ -275,6 +275,7 @@ class Response(Body):
             "headers": headers,
             "web_socket": self.web_socket,
             "cf": self.cf,
+            "encode_body": self.encode_body,
         }
 
     def _with_type(self, headers: Headers) -> Headers:

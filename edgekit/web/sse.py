@@ -16,12 +16,18 @@ _FIELDS = frozenset({"comment", "data", "event", "id", "retry"})
 
 async def encode_events(events: AsyncIterable[Event] | Iterable[Event]) -> AsyncIterator[bytes]:
     """The bytes of each event as it comes; see `Response.event_stream`."""
-    if isinstance(events, AsyncIterable):
-        async for event in events:
-            yield encode_event(event)
-    else:
-        for event in events:
-            yield encode_event(event)
+    try:
+        if isinstance(events, AsyncIterable):
+            async for event in events:
+                yield encode_event(event)
+        else:
+            for event in events:
+                yield encode_event(event)
+    finally:  # the client may have gone, or an event may have been refused
+        if (close := getattr(events, "aclose", None)) is not None:
+            await close()
+        elif (close := getattr(events, "close", None)) is not None:
+            close()
 
 
 def encode_event(event: Event) -> bytes:
@@ -48,7 +54,7 @@ def encode_event(event: Event) -> bytes:
                 )
             lines.append(f"{name}: {text}")
     if (retry := event.get("retry")) is not None:
-        if not isinstance(retry, int) or retry < 0:
+        if not isinstance(retry, int) or isinstance(retry, bool) or retry < 0:
             raise WebTypeError(f"an event's retry is a number of milliseconds, not {retry!r:.100}")
         lines.append(f"retry: {retry}")
     if (data := event.get("data")) is not None:

@@ -313,9 +313,7 @@ async def test_http_errors_are_answers_not_faults(serve, caplog) -> None:
     assert not errors(caplog)
 
 
-@pytest.mark.parametrize(
-    "error", [HTTPError(700), HTTPError(400, {"a": object()})]
-)
+@pytest.mark.parametrize("error", [HTTPError(700), HTTPError(400, {"a": object()})])
 async def test_an_http_error_that_cannot_be_sent_is_a_fault(serve, caplog, error) -> None:
     assert (await ask(serve(failing(error)))).status == 500
     assert errors(caplog)
