@@ -42,6 +42,8 @@ async def call_asgi(
         upgrade = (
             request.method == "GET" and request.headers.get("upgrade", "").lower() == "websocket"
         )
+    if isinstance(request, AsgiRequest):
+        request._settle()  # 413 for too long a body before the app runs: it would make a 500 of that
     exchange: _Exchange = _SocketExchange(request) if upgrade else _HTTPExchange(request)
     scope = _scope(request, root_path, upgrade)
     ctx._spawn(exchange.run(app, scope), ctx, True)

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from edgekit import client, host
 from edgekit import config as configuration
+from edgekit import host
 from edgekit.context import Background
 from edgekit.engines.open import Store, open_store
 from edgekit.env import Env
@@ -102,7 +102,6 @@ class Isolate:
             self._sweeper = None
         while self._lifespans:
             await self._lifespans.pop().stop()
-        await client.close()
         if self._own_store and self._store is not None:
             await self._store.close()
             self._store = None

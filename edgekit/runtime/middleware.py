@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
@@ -10,8 +9,10 @@ from edgekit.asgi import ASGIApp, Message, Receive, Scope, Send
 from edgekit.asgi_call import call_asgi
 from edgekit.bindings.fetcher import Fetcher
 from edgekit.context import ExecutionContext
+from edgekit.errors import ConfigError
 from edgekit.runtime.host import Host
 from edgekit.runtime.isolate import Isolate
+from edgekit.runtime.lifespan import Lifespan
 from edgekit.web.request import Request
 from edgekit.web.response import Response
 from edgekit.worker import worker as as_worker
@@ -44,7 +45,7 @@ class EdgeMiddleware:
         if scope["type"] != "lifespan":
             await self._host(scope, receive, send)
             return
-        ours = _Lifespan(self._host)
+        ours = _Inside(self._host)
         startup = await receive()
         try:
             await self._app(scope, _first(startup, receive), ours.around(send))
@@ -66,35 +67,25 @@ def _first(message: Message, receive: Receive) -> Receive:
     return wrapped
 
 
-class _Lifespan:
+class _Inside:
     """Our own lifespan inside the wrapped app's: up after its startup, down before its shutdown ends."""
 
     def __init__(self, host: ASGIApp) -> None:
-        self._host = host
-        self._incoming: asyncio.Queue[Message] = asyncio.Queue()
-        self._answers: asyncio.Queue[Message] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
+        self._lifespan = Lifespan(host)
         self.started = False
         self.failed = False
 
     def around(self, send: Send) -> Send:
         async def wrapped(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                message = await self._ask("lifespan.startup")
-                self.started = message["type"] == "lifespan.startup.complete"
-                self.failed = not self.started
+                try:
+                    await self._lifespan.start()
+                    self.started = True
+                except ConfigError:  # it is in the log
+                    self.failed = True
+                    message = {"type": "lifespan.startup.failed", "message": ""}
             elif message["type"].startswith("lifespan.shutdown") and self.started:
-                answer = await self._ask("lifespan.shutdown")
-                if message["type"] == "lifespan.shutdown.complete":
-                    message = answer
+                await self._lifespan.stop()
             await send(message)
 
         return wrapped
-
-    async def _ask(self, kind: str) -> Message:
-        if self._task is None:
-            scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}
-            run = self._host(scope, self._incoming.get, self._answers.put)
-            self._task = asyncio.ensure_future(run)
-        self._incoming.put_nowait({"type": kind})
-        return await self._answers.get()

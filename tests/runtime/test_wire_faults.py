@@ -121,3 +121,60 @@ async def test_origin_is_told_the_length_of_the_new_body(old: str) -> None:
     request = Request("http://h/", method="POST", body=old)
     response = await call_asgi(behind(edge), request, ExecutionContext())
     assert await response.json() == ["8", "new body"]
+
+
+async def test_too_long_a_body_for_a_mounted_app_is_413() -> None:
+    outer = App()
+    outer.mount("/", behind(lambda: None).router)
+    messages: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "raw_path": b"/",
+        "query_string": b"",
+        "headers": [(b"host", b"h"), (b"content-length", b"999999999")],
+    }
+    await outer(scope, receive, send)
+    assert messages[0]["status"] == 413
+
+
+async def test_path_that_a_middleware_around_us_rewrote_is_the_one_that_counts() -> None:
+    app = App()
+
+    @app.get("/admin")
+    async def admin(request: Request) -> str:
+        return "admin"
+
+    @app.get("/public")
+    async def public(request: Request) -> str:
+        return f"public {request.path}"
+
+    async def rewritten(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "path": "/public"}, receive, send)
+
+    response = await call_asgi(rewritten, Request("http://h/admin"), ExecutionContext())
+    assert await response.text() == "public /public"
+
+
+async def test_endless_answer_to_a_handshake_is_cut() -> None:
+    app = App()
+
+    @app.get("/")
+    async def endless(request: Request) -> Response:
+        async def body() -> Any:
+            while True:
+                yield bytes(65536)
+
+        return Response(body())
+
+    async with TestClient(app) as client:
+        response = await client.fetch("/", headers={"upgrade": "websocket"})
+        assert len(await response.bytes()) == 1024 * 1024
