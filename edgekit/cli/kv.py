@@ -237,6 +237,8 @@ async def bulk_delete(namespace: KVNamespace, name: str, file: IO[bytes], force:
     """Remove the keys that FILENAME holds: ["key", ...]."""
     keys = _array(file, _key)
     question = f"Delete the {len(keys)} keys in {file.name} from the namespace {name}?"
+    if not force and file.name == "<stdin>":
+        raise click.UsageError("keys from standard input leave nobody to ask: add --force")
     if not force and not click.confirm(question):
         click.echo("Nothing was deleted.")
         return

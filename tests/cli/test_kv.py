@@ -191,3 +191,12 @@ def test_bulk_put_names_the_item_that_the_namespace_refuses(folder: Path):
     items = [{"key": "a", "value": "1"}, {"key": "b", "value": "2", "expiration_ttl": 1}]
     (folder / "in.json").write_text(json.dumps(items))
     assert "in.json: item 1: KV PUT failed" in refused("bulk", "put", "--binding", "B", "in.json")
+
+
+def test_bulk_delete_from_standard_input_needs_force():
+    done("key", "put", "--binding", "B", "a", "1")
+    result = kv("bulk", "delete", "--binding", "B", "-", stdin='["a"]')
+    assert result.exit_code == 2
+    assert "add --force" in result.stderr
+    done("bulk", "delete", "--binding", "B", "-", "--force", stdin='["a"]')
+    assert json.loads(done("key", "list", "--binding", "B")) == []
