@@ -236,12 +236,13 @@ async def bulk_get(namespace: KVNamespace, name: str, file: IO[bytes]) -> None:
 async def bulk_delete(namespace: KVNamespace, name: str, file: IO[bytes], force: bool) -> None:
     """Remove the keys that FILENAME holds: ["key", ...]."""
     keys = _array(file, _key)
-    if not force and getattr(file, "name", "<stdin>") == "<stdin>":  # a test's has no name
-        raise click.UsageError("keys from standard input leave nobody to ask: add --force")
-    question = f"Delete the {len(keys)} keys in {file.name} from the namespace {name}?"
-    if not force and not click.confirm(question):
-        click.echo("Nothing was deleted.")
-        return
+    if not force:
+        if getattr(file, "name", "<stdin>") == "<stdin>":  # without a name where a test gives it
+            raise click.UsageError("keys from standard input leave nobody to ask: add --force")
+        question = f"Delete the {len(keys)} keys in {file.name} from the namespace {name}?"
+        if not click.confirm(question):
+            click.echo("Nothing was deleted.")
+            return
     await _all(file, keys, namespace.delete)
     click.echo(f"Success! Deleted {len(keys)} keys from the namespace {name}.")
 
