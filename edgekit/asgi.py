@@ -17,7 +17,7 @@ from edgekit import host
 from edgekit.errors import BodyUsedError, HTTPError, WebTypeError
 from edgekit.web.abort import AbortController, AbortSignal
 from edgekit.web.body import Bytes
-from edgekit.web.codings import to_send
+from edgekit.web.codings import Coded, accepts, to_send
 from edgekit.web.headers import Headers
 from edgekit.web.request import Request, below
 from edgekit.web.response import NULL_BODY, Response
@@ -255,7 +255,7 @@ class AsgiRequest(Request):
                     return
                 self._ahead = message
                 arrived.set()
-                if message.get("more_body", False):
+                if message.get("more_body", False) or message["type"] != "http.request":
                     return
         finally:
             self._arrived = None
@@ -368,9 +368,12 @@ _SERVERS_OWN = frozenset(
 )
 
 
-def response_start(response: Response, method: str = "GET") -> Message:
+def response_start(
+    response: Response, method: str = "GET", request: Request | None = None
+) -> Message:
     """The message that begins a response, with the length where it is known.
 
+    A body that came coded, and goes to a `request` that does not accept the coding, is decoded.
     A response to HEAD may tell the length of a body that it does not have. WebTypeError for what
     cannot be sent: `Response.error()`, and a stream that somebody has read.
     """
@@ -380,6 +383,14 @@ def response_start(response: Response, method: str = "GET") -> Message:
     same_length = True
     if body is not None and response._headers is not None:
         coding = response._headers.get("content-encoding", "")
+        source = getattr(body, "_source", None)
+        if coding and isinstance(source, Coded) and request is not None:
+            accepted = request.headers.get("accept-encoding", "")
+            if not accepts(accepted, source.coding):
+                coding = ""
+                response._headers = Headers(response._headers)
+                response._headers.delete("content-encoding")
+                response._headers.append("vary", "accept-encoding")
         if coding or body.__class__ is ReadableStream:
             manual = response.encode_body == "manual"
             body, same_length = to_send(body, coding, manual=manual)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import unquote
@@ -73,7 +74,7 @@ class Mounted:
         return repr(self.app)
 
 
-class _Exchange:
+class _Exchange(ABC):
     """One run of an ASGI app: `started` becomes its Response, or what it raised before."""
 
     def __init__(self, request: Request) -> None:
@@ -112,19 +113,21 @@ class _Exchange:
             # Starlette answers 500 itself and raises then, for the server to log it.
             logger.error("the ASGI app failed after its response", exc_info=error)
 
+    @abstractmethod
     def fail_late(self, error: Exception) -> None:
-        """The response has begun."""
-        raise NotImplementedError
+        """The app failed after its response had begun."""
 
     def disconnect(self) -> None:
         """Nobody reads on."""
         self.gone.set()
 
+    @abstractmethod
     async def receive(self) -> Message:
-        raise NotImplementedError
+        """The app's `receive`."""
 
+    @abstractmethod
     async def send(self, message: Message) -> None:
-        raise NotImplementedError
+        """The app's `send`."""
 
     def respond(self, body: bytes | ReadableStream | None) -> None:
         """Give the caller its Response."""

@@ -173,8 +173,12 @@ class _Fetch:
         import multidict
 
         fields: CIMultiDict[str] = multidict.CIMultiDict()
-        for name, value in self.request.headers.raw:
-            if name not in _OURS:
+        raw = self.request.headers.raw
+        named = {  # by `connection`, as belonging to one connection (RFC 9110, 7.6.1)
+            part.strip().lower() for n, v in raw if n == b"connection" for part in v.split(b",")
+        }
+        for name, value in raw:
+            if name not in _OURS and name not in named:
                 if name == b"accept-encoding" and self.decode:
                     value = acceptable(value)
                 fields.add(name.decode(), _text(value))

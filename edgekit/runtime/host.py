@@ -151,7 +151,7 @@ class Host:
                 if response._used:
                     raise BodyUsedError("The response's body has already been used.")
                 response._used = True
-                start = response_start(response, request.method)
+                start = response_start(response, request.method, request)
                 body = response._body
                 started = True
                 await send(start)

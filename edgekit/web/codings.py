@@ -56,6 +56,15 @@ def acceptable(header: bytes) -> bytes:
     return ", ".join(kept).encode("latin-1") or b"identity"
 
 
+def accepts(header: str, coding: str) -> bool:
+    """Whether an accept-encoding header takes the coding. Without one, nobody is sent any."""
+    for item in header.lower().split(","):
+        name, _, weight = item.replace(" ", "").partition(";q=")
+        if name in (coding, "x-gzip" if coding == "gzip" else coding, "*"):
+            return not weight or weight.strip("0.") != ""
+    return False
+
+
 class Coded:
     """The source of a stream: `source` gives the bytes in `coding`, iterating the plain ones.
 

@@ -360,3 +360,10 @@ def test_aiohttp_is_imported_at_the_first_call() -> None:
 def test_ws_in_a_name_is_no_scheme(url: str, reached: str) -> None:
     target = _target(url)
     assert str(target.address) == reached
+
+
+async def test_headers_that_connection_names_stay_behind(origin: Origin) -> None:
+    headers = {"connection": "close, X-Hop", "x-hop": "1", "x-end": "2"}
+    await (await fetch(origin.url, headers=headers)).bytes()
+    assert "x-end" in str(origin.got[-1]).lower()
+    assert "x-hop" not in str(origin.got[-1]).lower()

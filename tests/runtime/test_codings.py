@@ -19,6 +19,7 @@ from edgekit.app import App
 from edgekit.context import Background, ExecutionContext
 from edgekit.runtime.host import Host
 from edgekit.runtime.isolate import Isolate
+from edgekit.web.codings import accepts
 from edgekit.web.request import Request
 from edgekit.web.response import Response
 
@@ -26,7 +27,7 @@ TEXT = "all work and no play " * 200
 GZIP = {"content-encoding": "gzip"}
 
 
-async def raw(app: App, path: str) -> tuple[dict[bytes, bytes], bytes]:
+async def raw(app: App, path: str, accept: bytes = b"gzip") -> tuple[dict[bytes, bytes], bytes]:
     """What the server is given: headers and body, not decoded."""
     sent: list[Any] = []
     host = Host(app, isolate=Isolate(app))
@@ -36,7 +37,7 @@ async def raw(app: App, path: str) -> tuple[dict[bytes, bytes], bytes]:
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [(b"host", b"h"), (b"accept-encoding", b"gzip")],
+        "headers": [(b"host", b"h"), (b"accept-encoding", accept)],
     }
 
     async def receive() -> Any:
@@ -131,3 +132,40 @@ async def test_what_an_inner_app_has_coded_is_read_decoded() -> None:
 def test_encode_body_is_automatic_or_manual() -> None:
     with pytest.raises(TypeError, match="encode_body"):
         Response("x", encode_body="sometimes")
+
+
+@pytest.mark.parametrize(
+    ("header", "coding", "taken"),
+    [
+        ("gzip, deflate, br", "gzip", True),
+        ("GZIP", "gzip", True),
+        ("x-gzip", "gzip", True),
+        ("*", "br", True),
+        ("gzip;q=0.5", "gzip", True),
+        ("gzip; q=0", "gzip", False),
+        ("gzip;q=0.000, *", "gzip", False),
+        ("identity", "gzip", False),
+        ("", "gzip", False),
+    ],
+)
+def test_accept_encoding_says_which_codings_a_client_takes(
+    header: str, coding: str, taken: bool
+) -> None:
+    assert accepts(header, coding) is taken
+
+
+async def test_client_that_takes_no_gzip_gets_the_plain_body() -> None:
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        body = gzip.compress(TEXT.encode())
+        headers = [(b"content-encoding", b"gzip"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    made = App()
+    made.mount("/", inner)
+    headers, body = await raw(made, "/", accept=b"identity")
+    assert body.decode() == TEXT
+    assert b"content-encoding" not in headers
+    assert headers[b"vary"] == b"accept-encoding"
+    assert int(headers.get(b"content-length", len(body))) == len(body)
+    assert gzip.decompress((await raw(made, "/"))[1]).decode() == TEXT
