@@ -49,6 +49,7 @@ def open_store(store_url: str, *, durable: bool) -> Store:
 
 def _open_sqlite(folder: Path, *, durable: bool) -> Records:
     from edgekit.engines.sqlite import SQLiteRecords  # brings apsw, which memory: does without
+    from edgekit.engines.sqlite_file import SQLiteFile
 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -57,4 +58,4 @@ def _open_sqlite(folder: Path, *, durable: bool) -> Records:
         raise ConfigError(
             f"EDGEKIT_STORE: {folder} cannot be made a directory: {error.filename}: {error.strerror}"
         ) from error
-    return SQLiteRecords(folder / _DATABASE, durable=durable)
+    return SQLiteRecords(SQLiteFile(folder / _DATABASE, durable=durable))

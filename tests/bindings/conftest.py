@@ -13,6 +13,7 @@ from edgekit.bindings.kv import KVNamespace
 from edgekit.engines.base import Records
 from edgekit.engines.memory import MemoryRecords
 from edgekit.engines.sqlite import SQLiteRecords
+from edgekit.engines.sqlite_file import SQLiteFile
 from edgekit.testing.clock import ManualClock
 
 
@@ -28,7 +29,7 @@ async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     engine: Records = (
         MemoryRecords()
         if request.param == "memory"
-        else SQLiteRecords(tmp_path / "records.sqlite3", durable=False)
+        else SQLiteRecords(SQLiteFile(tmp_path / "records.sqlite3", durable=False))
     )
     yield engine
     await engine.close()

@@ -24,6 +24,7 @@ from edgekit.bindings.kv import MAX_VALUE, KVNamespace
 from edgekit.engines.base import Records
 from edgekit.engines.memory import MemoryRecords
 from edgekit.engines.sqlite import SQLiteRecords
+from edgekit.engines.sqlite_file import SQLiteFile
 from edgekit.errors import KVError, WebSyntaxError
 from edgekit.testing.clock import ManualClock
 from tests.bridge.bridge import Bridge, Call, Repeat, Result, Stream, perform
@@ -65,7 +66,10 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     with asyncio.Runner() as runner:
 
         async def opened() -> dict[str, Records]:
-            return {"memory": MemoryRecords(), "sqlite": SQLiteRecords(path, durable=False)}
+            return {
+                "memory": MemoryRecords(),
+                "sqlite": SQLiteRecords(SQLiteFile(path, durable=False)),
+            }
 
         engines = runner.run(opened())
         yield Here(runner, engines)

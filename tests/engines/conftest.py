@@ -9,6 +9,7 @@ import apsw
 import pytest
 
 from edgekit.engines.sqlite import SQLiteRecords
+from edgekit.engines.sqlite_file import SQLiteFile
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def records(path: Path) -> AsyncIterator[SQLiteRecords]:
-    engine = SQLiteRecords(path, durable=True)
+    engine = SQLiteRecords(SQLiteFile(path, durable=True))
     yield engine
     await engine.close()
 

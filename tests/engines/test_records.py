@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from edgekit.engines.base import CHUNK, Delete, Entry, Fence, Put, Record, Records, chunked
 from edgekit.engines.memory import MemoryRecords
 from edgekit.engines.sqlite import SQLiteRecords
+from edgekit.engines.sqlite_file import SQLiteFile
 from edgekit.errors import FencedOut, StorageError
 
 NOW = 1000.0
@@ -27,7 +28,7 @@ async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     if request.param == "memory":
         engine = MemoryRecords()
     else:
-        engine = SQLiteRecords(tmp_path / "records.sqlite3", durable=False)
+        engine = SQLiteRecords(SQLiteFile(tmp_path / "records.sqlite3", durable=False))
     yield engine
     await engine.close()
 
@@ -387,7 +388,7 @@ class EnginesAgainstADict(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.engines: list[Records] = [
             MemoryRecords(),
-            SQLiteRecords(Path(self.folder.name) / "records.sqlite3", durable=False),
+            SQLiteRecords(SQLiteFile(Path(self.folder.name) / "records.sqlite3", durable=False)),
         ]
         self.model: dict[tuple[str, bytes], tuple[bytes, bytes, float | None]] = {}
         self.now = 0.0

@@ -8,9 +8,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from edgekit.engines import sqlite, sqlite_writer
+from edgekit.engines import sqlite, sqlite_file, sqlite_writer
 from edgekit.engines.base import CHUNK, Delete, Put
 from edgekit.engines.sqlite import SQLiteRecords
+from edgekit.engines.sqlite_file import SQLiteFile
 from edgekit.errors import ConfigError, StorageError
 
 from .helpers import NOW, put, raw, value_of
@@ -22,11 +23,11 @@ needs_flock = pytest.mark.skipif(not hasattr(sqlite_writer, "fcntl"), reason="ne
 
 
 async def test_a_store_survives_being_closed(path: Path) -> None:
-    engine = SQLiteRecords(path, durable=True)
+    engine = SQLiteRecords(SQLiteFile(path, durable=True))
     await put(engine, b"small")
     await put(engine, b"large", b"x" * CHUNK * 3)
     await engine.close()
-    engine = SQLiteRecords(path, durable=True)
+    engine = SQLiteRecords(SQLiteFile(path, durable=True))
     assert await value_of(engine, b"small") == b"v"
     assert await value_of(engine, b"large") == b"x" * CHUNK * 3
     await engine.close()
@@ -37,32 +38,35 @@ async def test_the_schema_says_whose_it_is_and_its_version(
     records: SQLiteRecords, path: Path
 ) -> None:
     assert raw(path, "PRAGMA application_id") == 0x65646765
-    assert raw(path, "PRAGMA user_version") == 1
+    assert raw(path, "PRAGMA user_version") == len(sqlite_file._MIGRATIONS)
     assert raw(path, "PRAGMA journal_mode") == "wal"
 
 
 async def test_an_older_schema_is_brought_up_to_date(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = SQLiteRecords(path, durable=True)
+    engine = SQLiteRecords(SQLiteFile(path, durable=True))
     await put(engine, b"k")
     await engine.close()
-    monkeypatch.setattr(sqlite, "_MIGRATIONS", (*sqlite._MIGRATIONS, "CREATE TABLE more (x);"))
+    scripts = (*sqlite_file._MIGRATIONS, "CREATE TABLE more (x);")
+    monkeypatch.setattr(sqlite_file, "_MIGRATIONS", scripts)
     for _ in range(2):
-        engine = SQLiteRecords(path, durable=True)
+        engine = SQLiteRecords(SQLiteFile(path, durable=True))
         assert await value_of(engine, b"k") == b"v"
         await engine.close()
-    assert raw(path, "PRAGMA user_version") == 2
+    assert raw(path, "PRAGMA user_version") == len(scripts)
     assert raw(path, "SELECT count(*) FROM more") == 0
 
 
 async def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
-    await SQLiteRecords(path, durable=True).close()
-    raw(path, "PRAGMA user_version = 2")
-    with pytest.raises(ConfigError, match=r"newer edgekit \(schema 2.*knows 1") as caught:
-        SQLiteRecords(path, durable=True)
+    await SQLiteRecords(SQLiteFile(path, durable=True)).close()
+    known = len(sqlite_file._MIGRATIONS)
+    raw(path, f"PRAGMA user_version = {known + 1}")
+    match = rf"newer edgekit \(schema {known + 1}.*knows {known}"
+    with pytest.raises(ConfigError, match=match) as caught:
+        SQLiteRecords(SQLiteFile(path, durable=True))
     assert str(path) in str(caught.value)
-    assert raw(path, "PRAGMA user_version") == 2
+    assert raw(path, "PRAGMA user_version") == known + 1
 
 
 @pytest.mark.parametrize("theirs", ["CREATE TABLE t (x)", "PRAGMA user_version = 1"])
@@ -70,7 +74,7 @@ def test_a_file_of_another_program_is_refused_and_left_alone(path: Path, theirs:
     raw(path, theirs)
     before = path.read_bytes()
     with pytest.raises(ConfigError, match="some other program") as caught:
-        SQLiteRecords(path, durable=True)
+        SQLiteRecords(SQLiteFile(path, durable=True))
     assert str(path) in str(caught.value)
     assert path.read_bytes() == before
 
@@ -78,17 +82,17 @@ def test_a_file_of_another_program_is_refused_and_left_alone(path: Path, theirs:
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"hello, world! " * 1000)
     with pytest.raises(ConfigError, match="not a database") as caught:
-        SQLiteRecords(path, durable=True)
+        SQLiteRecords(SQLiteFile(path, durable=True))
     assert str(path) in str(caught.value)
 
 
 async def test_a_damaged_file_is_an_error_that_names_it(path: Path) -> None:
-    engine = SQLiteRecords(path, durable=True)
+    engine = SQLiteRecords(SQLiteFile(path, durable=True))
     await engine.apply([Put("s", b"%d" % n, b"x" * 500) for n in range(100)], now=NOW)
     await engine.close()
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\xaa" * (len(content) - 4096))
-    engine = SQLiteRecords(path, durable=True)
+    engine = SQLiteRecords(SQLiteFile(path, durable=True))
     with pytest.raises(StorageError, match="malformed") as caught:
         await engine.get("s", b"1", now=NOW)
     assert str(path) in str(caught.value)
@@ -102,26 +106,26 @@ async def test_a_damaged_file_is_an_error_that_names_it(path: Path) -> None:
 def test_a_directory_in_its_place_is_refused(path: Path) -> None:
     path.mkdir()
     with pytest.raises(ConfigError, match="unable to open") as caught:
-        SQLiteRecords(path, durable=True)
+        SQLiteRecords(SQLiteFile(path, durable=True))
     assert str(path) in str(caught.value)
 
 
 def test_a_missing_directory_is_refused(path: Path) -> None:
     with pytest.raises(ConfigError, match="missing"):
-        SQLiteRecords(path.parent / "missing" / "records.sqlite3", durable=True)
+        SQLiteRecords(SQLiteFile(path.parent / "missing" / "records.sqlite3", durable=True))
 
 
 @needs_flock
 def test_a_lock_file_that_cannot_be_made_is_refused(path: Path) -> None:
     Path(f"{path}-turn").mkdir()
     with pytest.raises(ConfigError, match=str(path)):
-        SQLiteRecords(path, durable=True)
+        SQLiteRecords(SQLiteFile(path, durable=True))
 
 
 async def test_durable_waits_for_the_disk(path: Path, connections: list[apsw.Connection]) -> None:
     for durable, level in ((True, 2), (False, 1)):
         connections.clear()
-        engine = SQLiteRecords(path, durable=durable)
+        engine = SQLiteRecords(SQLiteFile(path, durable=durable))
         assert connections[0].pragma("synchronous") == level
         await engine.close()
 
@@ -171,7 +175,7 @@ async def test_no_query_scans_or_sorts(
 
 
 async def test_two_openers_see_each_others_writes(records: SQLiteRecords, path: Path) -> None:
-    other = SQLiteRecords(path, durable=True)
+    other = SQLiteRecords(SQLiteFile(path, durable=True))
     await put(records, b"a")
     assert await value_of(other, b"a") == b"v"
     await other.apply([Put("s", b"a", b"w")], now=NOW)
@@ -184,7 +188,7 @@ async def test_two_openers_see_each_others_writes(records: SQLiteRecords, path: 
 async def test_a_large_value_is_read_whole_while_it_is_overwritten(
     records: SQLiteRecords, path: Path
 ) -> None:
-    other = SQLiteRecords(path, durable=False)
+    other = SQLiteRecords(SQLiteFile(path, durable=False))
     versions = [b"a" * (CHUNK * 5), b"b" * (CHUNK * 3 + 1), b"c" * 100, b"d" * (CHUNK * 4)]
     await put(records, b"k", versions[0])
 

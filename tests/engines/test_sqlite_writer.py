@@ -13,9 +13,10 @@ from typing import Any
 import apsw
 import pytest
 
-from edgekit.engines import sqlite, sqlite_writer
+from edgekit.engines import sqlite_file, sqlite_writer
 from edgekit.engines.base import Fence, Put
 from edgekit.engines.sqlite import SQLiteRecords
+from edgekit.engines.sqlite_file import SQLiteFile
 from edgekit.engines.sqlite_writer import Turn
 from edgekit.errors import FencedOut, StorageError
 
@@ -39,7 +40,7 @@ def writers_waiting(path: Path) -> Iterator[None]:
 async def test_writes_that_wait_together_are_one_transaction(
     path: Path, connections: list[apsw.Connection]
 ) -> None:
-    engine = SQLiteRecords(path, durable=True)
+    engine = SQLiteRecords(SQLiteFile(path, durable=True))
     commits: list[None] = []
 
     def note() -> bool:
@@ -67,7 +68,7 @@ async def test_a_group_is_closed_at_its_limits(path: Path, monkeypatch: pytest.M
         return commit(self, group)
 
     monkeypatch.setattr(sqlite_writer.SQLiteWriter, "_commit", note)
-    engine = SQLiteRecords(path, durable=True)
+    engine = SQLiteRecords(SQLiteFile(path, durable=True))
     big = b"x" * sqlite_writer._GROUP_BYTES
     with writers_waiting(path):
         first = asyncio.create_task(put(engine, b"first"))
@@ -152,7 +153,7 @@ async def test_a_caller_may_be_cancelled_at_any_moment(records: SQLiteRecords) -
 
 
 async def test_close_makes_the_writes_that_wait(path: Path) -> None:
-    engine = SQLiteRecords(path, durable=True)
+    engine = SQLiteRecords(SQLiteFile(path, durable=True))
     with writers_waiting(path):
         tasks = [asyncio.create_task(put(engine, b"%d" % n)) for n in range(20)]
         await asyncio.sleep(0)
@@ -160,13 +161,13 @@ async def test_close_makes_the_writes_that_wait(path: Path) -> None:
         await asyncio.sleep(0)
     await closing
     await asyncio.gather(*tasks)
-    engine = SQLiteRecords(path, durable=True)
+    engine = SQLiteRecords(SQLiteFile(path, durable=True))
     assert len(await engine.list("s", now=NOW, limit=100)) == 20
     await engine.close()
 
 
 def test_an_engine_may_go_from_one_loop_to_the_next(path: Path) -> None:
-    engine = SQLiteRecords(path, durable=True)
+    engine = SQLiteRecords(SQLiteFile(path, durable=True))
 
     async def abandon() -> None:
         asyncio.create_task(put(engine, b"abandoned"))  # noqa: RUF006
@@ -190,7 +191,7 @@ def test_an_engine_may_go_from_one_loop_to_the_next(path: Path) -> None:
 async def test_a_full_disk_is_an_error_and_is_recovered_from(
     path: Path, connections: list[apsw.Connection]
 ) -> None:
-    engine = SQLiteRecords(path, durable=True)
+    engine = SQLiteRecords(SQLiteFile(path, durable=True))
     await put(engine, b"before")
     pages = connections[0].pragma("page_count")
     connections[0].pragma("max_page_count", pages + 10)
@@ -217,8 +218,8 @@ async def test_a_full_disk_is_an_error_and_is_recovered_from(
 async def test_a_lock_that_is_not_given_back_is_an_error_for_all_who_wait(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_BUSY_MS", 1)
-    engine = SQLiteRecords(path, durable=True)
+    monkeypatch.setattr(sqlite_file, "_BUSY_MS", 1)
+    engine = SQLiteRecords(SQLiteFile(path, durable=True))
     shell = apsw.Connection(str(path))
     shell.execute("BEGIN IMMEDIATE")
     outcomes = await asyncio.gather(
@@ -245,7 +246,7 @@ async def test_a_wal_that_a_reader_needs_is_tried_again_later(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_writer, "_CHECKPOINT_PAGES", 10)
-    records = SQLiteRecords(path, durable=True)
+    records = SQLiteRecords(SQLiteFile(path, durable=True))
     con = apsw.Connection(str(path))
     con.execute("BEGIN; SELECT * FROM records").fetchall()
     for n in range(30):
@@ -296,7 +297,7 @@ async def test_a_wal_that_cannot_be_written_back_is_logged_and_no_callers_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with somebody_checkpointing(path), caplog.at_level(logging.WARNING):
-        monkeypatch.setattr(records._writer, "_checkpoint_at", 1)
+        monkeypatch.setattr(records._file._writer, "_checkpoint_at", 1)
         await put(records, b"a")
         await put(records, b"b")  # answered after what followed the first
         assert await value_of(records, b"b") == b"v"
