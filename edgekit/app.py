@@ -19,7 +19,7 @@ from edgekit.errors import ConfigError, HTTPError
 from edgekit.routing import ANY, Route, Router, split
 from edgekit.web.request import Request
 from edgekit.web.response import Response, convert
-from edgekit.worker import Dispatch, Handler, Worker, adapt, arity
+from edgekit.worker import Dispatch, EventHandler, Handler, Worker, adapt, arity
 
 if TYPE_CHECKING:
     from starlette.middleware import Middleware
@@ -61,6 +61,7 @@ class App(Worker):
         self._on_error: tuple[Handler, int] | None = None
         self._on_start: list[tuple[Handler, int]] = []
         self._on_stop: list[tuple[Handler, int]] = []
+        self._by_name: dict[str, dict[str | None, EventHandler]] = {}
         self._started = False
 
     # Declaring --------------------------------------------------------------------------------------
@@ -153,6 +154,70 @@ class App(Worker):
         self._open("on_stop")
         self._on_stop.append((handler, arity(handler, 0, 1, "on_stop")))
         return handler
+
+    def scheduled(self, cron: Any = None) -> Any:
+        """Run `(controller)`, `(controller, env)` or `(controller, env, ctx)` when a cron fires.
+
+        `@app.scheduled("*/5 * * * *")` takes that cron, `@app.scheduled` all that no other takes.
+        With a configuration file the crons are those of its `triggers`.
+        """
+        return self._declare("scheduled", cron)
+
+    def queue(self, name: Any = None) -> Any:
+        """Run `(batch)`, `(batch, env)` or `(batch, env, ctx)` for messages of a queue.
+
+        `@app.queue("jobs")` takes that queue, `@app.queue` all that no other takes. With a
+        configuration file the consumers are those of its `queues`.
+        """
+        return self._declare("queue", name)
+
+    def email(self, handler: H) -> H:
+        """Run `(message)`, `(message, env)` or `(message, env, ctx)` for an incoming email."""
+        self._add("email", None, handler)
+        return handler
+
+    def tail(self, handler: H) -> H:
+        """Run `(events)`, `(events, env)` or `(events, env, ctx)` for what other Workers have done.
+
+        They name this one in their `tail_consumers`.
+        """
+        self._add("tail", None, handler)
+        return handler
+
+    def _declare(self, kind: str, name: Any) -> Any:
+        if callable(name):  # without parentheses
+            self._add(kind, None, name)
+            return name
+
+        def declare(handler: H) -> H:
+            self._add(kind, name, handler)
+            return handler
+
+        return declare
+
+    def _add(self, kind: str, name: str | None, handler: Handler) -> None:
+        what = f"{kind} {name!r}" if name is not None else kind
+        self._open(what)
+        handlers = self._by_name.setdefault(kind, {})
+        if name in handlers:
+            raise ConfigError(f"{what}: there is one already")
+        handlers[name] = adapt(handler, what)
+
+    def event_handler(self, kind: str, name: str | None = None) -> EventHandler | None:
+        apps = self._apps()
+        for wanted in (name, None):
+            for app in apps:
+                if isinstance(app, App):
+                    handler = app._by_name.get(kind, {}).get(wanted)
+                else:
+                    handler = app.event_handler(kind, wanted)
+                if handler is not None:
+                    return handler
+        return None
+
+    def event_names(self, kind: str) -> list[str]:
+        apps = [app for app in self._apps() if isinstance(app, App)]
+        return [name for app in apps for name in app._by_name.get(kind, {}) if name is not None]
 
     def mount(self, prefix: str, other: Worker | ASGIApp) -> None:
         """Give every path below `prefix` that no route takes to another App, or to any ASGI app.

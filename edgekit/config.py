@@ -29,52 +29,38 @@ import msgspec
 
 from edgekit.errors import ConfigError
 from edgekit.formats import expand, read_document, read_dotenv
+from edgekit.kinds import Kinds, entries, named
 
 logger = logging.getLogger(__name__)
 
 FILE_NAMES = ("wrangler.json", "wrangler.jsonc", "wrangler.toml")
 
 # What the platform has and edgekit has not: key -> its name in the message. Whoever furnishes a kind
-# deletes its line and adds its key to _File.
+# deletes its line and adds it to kinds.py.
 NOT_YET = {
     "agent_memory": "Agent Memory",
-    "ai": "Workers AI",
     "ai_search": "AI Search",
     "ai_search_namespaces": "AI Search namespaces",
-    "analytics_engine_datasets": "Analytics Engine",
     "artifacts": "Artifacts",
-    "assets": "static assets",
     "browser": "Browser Rendering",
     "cloudchamber": "Cloudchamber",
     "connect": "TCP listeners",
     "containers": "Containers",
-    "d1_databases": "D1 databases",
     "data_blobs": "data blobs",
     "dispatch_namespaces": "dispatch namespaces",
     "durable_objects": "Durable Objects",
     "flagship": "Flagship",
-    "hyperdrive": "Hyperdrive",
     "images": "Images",
     "logfwdr": "logfwdr",
     "media": "Media Transformations",
     "mtls_certificates": "mTLS certificates",
     "pipelines": "Pipelines",
-    "queues": "Queues",
-    "r2_buckets": "R2 buckets",
-    "ratelimits": "rate limits",
-    "secrets_store_secrets": "the Secrets Store",
-    "send_email": "outgoing email",
-    "services": "service bindings",
     "site": "Workers Sites",
     "stream": "Stream",
     "streaming_tail_consumers": "streaming tail consumers",
-    "tail_consumers": "tail consumers",
     "text_blobs": "text blobs",
-    "triggers": "cron triggers",
     "unsafe": "unsafe bindings",
     "unsafe_hello_world": "the hello-world binding",
-    "vectorize": "Vectorize",
-    "version_metadata": "version metadata",
     "vpc_networks": "VPC networks",
     "vpc_services": "VPC services",
     "wasm_modules": "Wasm modules",
@@ -100,24 +86,10 @@ _TOP_LEVEL_ONLY = frozenset(
 )
 _INHERITED_KINDS = frozenset(["assets", "logfwdr", "triggers"])
 _NOT_INHERITED = (
-    frozenset(["define", "kv_namespaces", "secrets", "vars", *NOT_YET])
+    frozenset(["define", "secrets", "vars", *Kinds.__struct_fields__, *NOT_YET])
     - _INHERITED_KINDS
     - _TOP_LEVEL_ONLY
 )
-
-
-class KVNamespaceConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of `kv_namespaces`."""
-
-    binding: str
-    id: Annotated[str, msgspec.Meta(min_length=1)] | None = None
-    preview_id: str | None = None
-    remote: bool = False
-
-    @property
-    def namespace_id(self) -> str:
-        """Which namespace it is, in every mode: `id`, else the binding's name."""
-        return self.id or self.binding
 
 
 class _Secrets(msgspec.Struct, frozen=True):
@@ -130,7 +102,7 @@ class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_body_bytes: Annotated[int, msgspec.Meta(ge=0)] = 100 * 1024 * 1024
 
 
-class _File(msgspec.Struct, frozen=True, kw_only=True):
+class _File(Kinds, frozen=True, kw_only=True):
     """The keys of a wrangler file that edgekit reads, of the environment in use."""
 
     name: str | None = None
@@ -139,14 +111,13 @@ class _File(msgspec.Struct, frozen=True, kw_only=True):
     compatibility_flags: tuple[str, ...] = ()
     vars: dict[str, Any] = {}
     secrets: _Secrets | None = None
-    kv_namespaces: tuple[KVNamespaceConfig, ...] = ()
     edgekit: _Settings = _Settings()
 
 
 _KNOWN = frozenset(_File.__struct_fields__) | frozenset(NOT_YET) | _IGNORED
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class Config(Kinds, frozen=True, kw_only=True):
     """What one process is to run with. Its repr shows names, never values.
 
     `path` is the wrangler file, None without one; `root` its folder, or the one the search began in.
@@ -166,7 +137,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     compatibility_flags: tuple[str, ...] = ()
     vars: dict[str, Any] = {}
     required_secrets: tuple[str, ...] = ()
-    kv_namespaces: tuple[KVNamespaceConfig, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     forwarded: str = "any"
     max_body_bytes: int = 100 * 1024 * 1024
@@ -187,7 +157,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         and a ConfigError in production, as in `wrangler deploy`.
         """
         values: dict[str, Any] = {**self.vars, **self._secrets}
-        bindings = {kv.binding for kv in self.kv_namespaces}
+        bindings = {name for _, name in named(self)}
         known = {*values, *self.required_secrets, *declared} - bindings
         values.update((name, self._environ[name]) for name in known if name in self._environ)
         missing = [name for name in self.required_secrets if name not in values]
@@ -210,7 +180,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             ("environment", self.environment),
             ("mode", self.mode),
             ("vars", sorted({*self.vars, *self._secrets})),
-            ("kv_namespaces", [kv.binding for kv in self.kv_namespaces]),
+            ("bindings", [name for _, name in named(self)]),
         ]
 
 
@@ -254,7 +224,7 @@ def load(
         compatibility_flags=project.compatibility_flags,
         vars=project.vars,
         required_secrets=project.secrets.required if project.secrets else (),
-        kv_namespaces=project.kv_namespaces,
+        **{key: getattr(project, key) for key in Kinds.__struct_fields__},
         trusted_proxies=project.edgekit.trusted_proxies,
         forwarded=project.edgekit.forwarded,
         max_body_bytes=project.edgekit.max_body_bytes,
@@ -308,16 +278,21 @@ def _project(raw: dict[str, Any], shown: str, environment: str | None) -> _File:
         what, _, path = str(error).partition(" - at `")
         key = located(path.rstrip("`").removeprefix("$").removeprefix(".")) or "the file"
         raise ConfigError(f"{shown}: {key}: {what}") from None
-    for index, entry in enumerate(project.kv_namespaces):
-        where = located(f"kv_namespaces[{index}]")
-        _warn_of_unknown(
-            merged["kv_namespaces"][index], KVNamespaceConfig.__struct_fields__, shown, where
-        )
-        if entry.remote:
-            logger.warning("%s: %s.remote is ignored: edgekit's namespaces are local", shown, where)
+    for place, entry in entries(project):
+        where, fields = located(place), msgspec.structs.fields(entry)
+        _warn_of_unknown(_at(merged, place), [f.encode_name for f in fields], shown, where)
+        if getattr(entry, "remote", False):
+            logger.warning("%s: %s.remote is ignored: edgekit's bindings are local", shown, where)
     if project.secrets:
         _warn_of_unknown(merged["secrets"], ("required",), shown, located("secrets"))
     return project
+
+
+def _at(raw: Any, place: str) -> Any:
+    """What stands at `queues.producers[1]`; nothing where the default does."""
+    for step in re.findall(r"\w+", place):
+        raw = raw[int(step)] if isinstance(raw, list) else raw.get(step, ())
+    return raw
 
 
 def _section(raw: dict[str, Any], shown: str, environment: str | None) -> dict[str, Any] | None:
@@ -401,22 +376,23 @@ def _check_names(project: _File, secrets: Mapping[str, str], shown: str) -> None
     problems = []
     owners: dict[str, str] = {}
     required = project.secrets.required if project.secrets else ()
-    for owner, names in (
-        ("kv_namespaces", [kv.binding for kv in project.kv_namespaces]),
-        ("vars", project.vars),
-        ("secrets.required", required),
+    bindings = named(project)
+    for owner, name in bindings:
+        # A name is an attribute of env here and in JavaScript, where $ may stand in it too.
+        if not name.replace("$", "_").isidentifier():
+            problems.append(f"{owner}: {name!r} is not a name that env can have")
+    for owner, name in (
+        *bindings,
+        *(("vars", name) for name in project.vars),
+        *(("secrets.required", name) for name in required),
     ):
-        for name in names:
-            # A name is an attribute of env here and in JavaScript, where $ may stand in it too.
-            if owner == "kv_namespaces" and not name.replace("$", "_").isidentifier():
-                problems.append(f"{owner}: {name!r} is not a name that env can have")
-            if name in owners:
-                problems.append(f"{owner}: {name} is already the name of one in {owners[name]}")
-            owners.setdefault(name, owner)
+        if name in owners:
+            problems.append(f"{owner}: {name} is already the name of one in {owners[name]}")
+        owners.setdefault(name, owner)
     problems += [
-        f"{name} in the secrets file is already the name of one in kv_namespaces"
+        f"{name} in the secrets file is already the name of one in {owners[name]}"
         for name in secrets
-        if owners.get(name) == "kv_namespaces"
+        if any(name == bound for _, bound in bindings)
     ]
     for index, proxy in enumerate(project.edgekit.trusted_proxies):
         try:

@@ -10,9 +10,11 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
 from typing import Any
 
 from edgekit import host
+from edgekit.errors import UnsupportedError
 from edgekit.web.spelling import Plain, Spelled
 
 logger = logging.getLogger(__name__)
@@ -101,6 +103,40 @@ async def _logged(coroutine: Coroutine[Any, Any, Any], ctx: ExecutionContext) ->
         await coroutine
     except Exception:
         logger.exception("wait_until failed (request %s)", ctx.request_id)
+
+
+class Scope:
+    """What belongs to one running Worker and is reached without `env` or `ctx`: `caches`, and what
+    the `workers` module of Workers projects offers. `caches` is set by whoever makes it.
+    """
+
+    __slots__ = ("caches", "env", "spawn")
+
+    def __init__(self, env: Any, spawn: Spawn) -> None:
+        self.env = env
+        self.spawn = spawn
+        self.caches: Any = None
+
+
+# All Workers that run in this process. While there is one, nothing need be noted for each event;
+# beside others, whoever dispatches an event says whose it is.
+running: list[Scope] = []
+_scope: ContextVar[Scope] = ContextVar("edgekit.scope")
+
+
+def enter(scope: Scope) -> None:
+    """What follows in this task, and in those it starts, belongs to `scope`."""
+    _scope.set(scope)
+
+
+def current_scope(what: str) -> Scope:
+    """The scope of the Worker whose event is being answered; `what` is named where there is none."""
+    if len(running) == 1:
+        return running[0]
+    scope = _scope.get(None)
+    if scope is None or scope not in running:
+        raise UnsupportedError(f"{what}: there is no Worker running here; use it inside a handler")
+    return scope
 
 
 # For contexts that nobody dispatched: a direct `await app.fetch(request)` in a script or a test.

@@ -17,7 +17,7 @@ from edgekit.asgi import ASGIApp, Receive, Scope, Send
 from edgekit.context import ExecutionContext
 from edgekit.entrypoints import WorkerEntrypoint
 from edgekit.env import Env
-from edgekit.errors import ConfigError, HTTPError
+from edgekit.errors import ConfigError, HTTPError, UnsupportedError
 from edgekit.web.request import Request
 from edgekit.web.response import NULL_BODY, Response, convert, describe
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Handler = Callable[..., Awaitable[Any]]
+# Answers an event that is no request: (subject, env, ctx).
+EventHandler = Callable[[Any, Any, ExecutionContext], Awaitable[Any]]
+EVENTS = ("scheduled", "queue", "email", "tail")
 # What answers a request; the value is still what the handler returned, see `convert`.
 Dispatch = Callable[[Request, Any, ExecutionContext], Awaitable[Any]]
 
@@ -64,7 +67,10 @@ def arity(handler: Any, least: int, most: int, what: str) -> int:
 
 
 def adapt(handler: Handler, what: str) -> Dispatch:
-    """A handler of (request), (request, env) or (request, env, ctx) as a function of all three."""
+    """A handler of one, two or three of (request, env, ctx) as a function of all three.
+
+    Of other events the subject stands in the request's place.
+    """
     count = arity(handler, 1, 3, what)
     if count == 3:
         return handler
@@ -114,6 +120,7 @@ class Worker:
         self.config = config
         self._handler = handler
         self._host: ASGIApp | None = None
+        self._events: dict[str, EventHandler] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         host = self._host
@@ -127,6 +134,25 @@ class Worker:
     def handler_of(self, request: Request) -> Any:
         """The function that answered, for error messages."""
         return self._handler
+
+    def event_handler(self, kind: str, name: str | None = None) -> EventHandler | None:
+        """What answers the events of this kind (one of EVENTS); `name` is their cron or queue."""
+        return self._events.get(kind)
+
+    def event_names(self, kind: str) -> list[str]:
+        """The crons or queues that handlers were declared for by name."""
+        return []
+
+    async def handle(self, kind: str, subject: Any, env: Any, ctx: ExecutionContext) -> Any:
+        """Answer an event that is no request; UnsupportedError where there is no handler for it.
+
+        `subject` is a ScheduledController, a MessageBatch, a message or a list of trace items.
+        """
+        name = {"scheduled": "cron", "queue": "queue"}.get(kind)
+        handler = self.event_handler(kind, getattr(subject, name) if name else None)
+        if handler is None:
+            raise UnsupportedError(f"{describe(self._handler)} has no {kind} handler")
+        return await handler(subject, env, ctx)
 
     async def fetch(
         self, request: Request | str, env: Any = None, ctx: ExecutionContext | None = None
@@ -180,7 +206,11 @@ def worker(target: Any) -> Worker:
             raise ConfigError(f"worker(): {target.__qualname__} is not a WorkerEntrypoint")
         declared = (vars(base).get("__annotations__", {}).get("env") for base in target.__mro__)
         annotation = next((a for a in declared if a is not None), None)
-        return Worker(_of_class(target), target, env_class=_env_class(target, annotation))
+        made = Worker(_of_class(target), target, env_class=_env_class(target, annotation))
+        made._events = {
+            kind: _event_of_class(target, kind) for kind in EVENTS if hasattr(target, kind)
+        }
+        return made
     dispatch = adapt(target, "worker()")
     parameters = list(inspect.signature(target).parameters.values())
     if [p.name for p in parameters] == ["scope", "receive", "send"]:
@@ -198,6 +228,8 @@ def worker(target: Any) -> Worker:
 def _of_class(cls: type[WorkerEntrypoint]) -> Dispatch:
     handler = getattr(cls, "fetch", None)
     if handler is None:
+        if any(hasattr(cls, kind) for kind in EVENTS):
+            return functools.partial(_no_fetch, cls)
         raise ConfigError(f"worker({cls.__name__}): the class has no fetch handler")
     count = arity(handler, 1, 4, f"worker({cls.__name__})")
 
@@ -206,6 +238,22 @@ def _of_class(cls: type[WorkerEntrypoint]) -> Dispatch:
         return entrypoint.fetch(*(request, env, ctx)[: count - 1])  # type: ignore[no-any-return]
 
     return dispatch
+
+
+async def _no_fetch(
+    cls: type[WorkerEntrypoint], request: Request, env: Any, ctx: ExecutionContext
+) -> Any:
+    raise UnsupportedError(f"{cls.__name__} has no fetch handler")
+
+
+def _event_of_class(cls: type[WorkerEntrypoint], kind: str) -> EventHandler:
+    count = arity(getattr(cls, kind), 2, 4, f"worker({cls.__name__}), {kind}")
+
+    def handle(subject: Any, env: Any, ctx: ExecutionContext) -> Awaitable[Any]:
+        entrypoint: Any = cls(ctx, env)
+        return getattr(entrypoint, kind)(*(subject, env, ctx)[: count - 1])  # type: ignore[no-any-return]
+
+    return handle
 
 
 def _env_class(target: Any, annotation: Any) -> type[Env]:

@@ -27,8 +27,8 @@ class Store:
         await self.records.close()
 
 
-def open_store(store_url: str, *, durable: bool) -> Store:
-    """The store at `store_url`, created where there is none.
+def open_store(store_url: str, blobs_url: str | None = None, *, durable: bool) -> Store:
+    """The store at `store_url`, created where there is none; its large bytes at `blobs_url`.
 
     `sqlite:PATH`: the directory PATH, made readable by its owner alone, with the database in it.
     With `durable` a write is acknowledged when it survives a loss of power, otherwise when it
@@ -37,9 +37,9 @@ def open_store(store_url: str, *, durable: bool) -> Store:
     """
     scheme, _, rest = store_url.partition(":")
     if store_url == "memory:":
-        return Store(MemoryRecords())
+        return Store(records=MemoryRecords())
     if scheme == "sqlite" and rest:
-        return Store(_open_sqlite(Path(rest), durable=durable))
+        return _open_sqlite(Path(rest), durable=durable)
     # The scheme alone: the rest of such a URL may hold a password.
     raise ConfigError(
         f"EDGEKIT_STORE: there is no store of the kind {scheme + ':'!r} here;"
@@ -47,8 +47,9 @@ def open_store(store_url: str, *, durable: bool) -> Store:
     )
 
 
-def _open_sqlite(folder: Path, *, durable: bool) -> Records:
-    from edgekit.engines.sqlite import SQLiteRecords  # brings apsw, which memory: does without
+def _open_sqlite(folder: Path, *, durable: bool) -> Store:
+    # These bring apsw, which memory: does without.
+    from edgekit.engines.sqlite import SQLiteRecords
     from edgekit.engines.sqlite_file import SQLiteFile
 
     try:
@@ -58,4 +59,5 @@ def _open_sqlite(folder: Path, *, durable: bool) -> Records:
         raise ConfigError(
             f"EDGEKIT_STORE: {folder} cannot be made a directory: {error.filename}: {error.strerror}"
         ) from error
-    return SQLiteRecords(SQLiteFile(folder / _DATABASE, durable=durable))
+    file = SQLiteFile(folder / _DATABASE, durable=durable)
+    return Store(records=SQLiteRecords(file))

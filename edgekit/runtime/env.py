@@ -1,17 +1,19 @@
 """Config -> env: the one file that joins bindings and engines.
 
-A new binding is one line in `_BINDINGS`: its key in the configuration, and how one entry of it
-becomes an object.
+A new binding is one line in `_BINDINGS`: its key in the configuration, and how its entries become
+objects.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from edgekit.bindings.kv import KVNamespace
 from edgekit.config import Config
+from edgekit.context import Spawn
 from edgekit.engines.open import Store
 from edgekit.env import Env, build, declarations
 from edgekit.errors import ConfigError
@@ -25,36 +27,44 @@ def kv_space(namespace_id: str) -> str:
     return f"kv/{namespace_id}"
 
 
-# Opens the store at the first call: a Worker that keeps nothing needs none.
-Open = Callable[[], Store]
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What bindings are made from.
+
+    `store` opens the store at the first call: a Worker that keeps nothing needs none. `spawn` runs
+    what a binding does beside its calls.
+    """
+
+    config: Config
+    store: Callable[[], Store]
+    spawn: Spawn
 
 
-def _kv_namespaces(config: Config, store: Open) -> Iterator[tuple[str, Any]]:
-    for entry in config.kv_namespaces:
-        yield entry.binding, KVNamespace(store().records, kv_space(entry.namespace_id))
+def _kv_namespaces(place: Place) -> Iterator[tuple[str, Any]]:
+    for entry in place.config.kv_namespaces:
+        yield entry.binding, _kv_namespace(entry.namespace_id, place)
 
 
-def _kv_namespace(name: str, store: Open) -> Any:
-    return KVNamespace(store().records, kv_space(name))
+def _kv_namespace(name: str, place: Place) -> Any:
+    return KVNamespace(place.store().records, kv_space(name))
 
 
-_BINDINGS: dict[str, Callable[[Config, Open], Iterator[tuple[str, Any]]]] = {
+_BINDINGS: dict[str, Callable[[Place], Iterator[tuple[str, Any]]]] = {
     "kv_namespaces": _kv_namespaces,
 }
 # What a declared binding gets when there is no configuration file: a store of its own name.
-_WITHOUT_FILE: dict[str, Callable[[str, Open], Any]] = {
+_WITHOUT_FILE: dict[str, Callable[[str, Place], Any]] = {
     "kv_namespaces": _kv_namespace,
 }
 
 
-def build_env(
-    worker: Worker, config: Config, store: Open, overrides: Mapping[str, Any] | None = None
-) -> Env:
+def build_env(worker: Worker, place: Place, overrides: Mapping[str, Any] | None = None) -> Env:
     """The env of `worker`, checked against every Env class in it. ConfigError lists what is wrong."""
+    config = place.config
     declared = [d for cls in worker.env_classes() for d in declarations(cls)]
     values = config.variables([d.name for d in declared if not d.is_binding])
     for bindings in _BINDINGS.values():
-        values.update(bindings(config, store))
+        values.update(bindings(place))
     values.update(overrides or {})
     if config.path is None:
         for d in declared:
@@ -64,7 +74,7 @@ def build_env(
                     raise ConfigError(
                         f"{d.name}: a {d.type.__name__} needs a wrangler configuration file"
                     )
-                values[d.name] = make(d.name, store)
+                values[d.name] = make(d.name, place)
                 if not config.development:
                     logger.warning(
                         "no configuration file: %s is the %s %r of the store",

@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterable
 from typing import Any
 
-from edgekit import host
+from edgekit import context, host
 from edgekit.asgi import MAX_BODY, ASGIApp, AsgiRequest, Receive, Scope, Send, response_start
 from edgekit.bindings.fetcher import Fetcher
 from edgekit.context import ExecutionContext
@@ -88,7 +88,8 @@ class Host:
         )
         max_body = None if config.max_body_bytes == MAX_BODY else config.max_body_bytes
         worker, env, running = self.worker, self.isolate.env, self._running
-        spawn, dispatch = self.isolate.background.spawn, self.worker.dispatch
+        spawn, dispatch = self.isolate.background.spawn, self.isolate.dispatch
+        scope_of_worker, scopes = self.isolate.scope, context.running
         uses_ctx, loop = worker.uses_ctx, asyncio.get_running_loop()
         task_of = _current_task
 
@@ -111,6 +112,8 @@ class Host:
                 request.max_body = max_body
             ctx: Any = ExecutionContext(spawn) if uses_ctx else None
             running[request] = task
+            if len(scopes) > 1:
+                context.enter(scope_of_worker)
             started = False
             body: Any
             try:
@@ -243,7 +246,8 @@ class Host:
         self._running[request] = current = asyncio.current_task()  # type: ignore[assignment]
         try:
             _limit(scope)
-            value = await self.worker.dispatch(request, self.isolate.env, ctx)
+            context.enter(self.isolate.scope)
+            value = await self.isolate.dispatch(request, self.isolate.env, ctx)
             response = convert(value, self.worker.handler_of(request))
         except HTTPError as error:
             response = error_response(error)

@@ -8,21 +8,33 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from edgekit import config as configuration
-from edgekit import host
-from edgekit.context import Background
+from edgekit import context, host
+from edgekit.context import Background, ExecutionContext, Scope
 from edgekit.engines.open import Store, open_store
 from edgekit.env import Env
-from edgekit.runtime.env import build_env
+from edgekit.runtime.env import Place, build_env
 from edgekit.runtime.lifespan import Lifespan
-from edgekit.worker import Worker
+from edgekit.worker import Dispatch, Worker
 
 logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 30.0  # what wait_until has at shutdown, as on Workers after the response
 SWEEP_SECONDS = 60.0  # between two sweeps of expired records
+
+
+class Job(Protocol):
+    """Something that makes events by itself while the Worker runs: crons, a queue's consumer."""
+
+    async def start(self) -> None:
+        """Begin; from now on `Isolate.run_event` may be called."""
+        ...
+
+    async def stop(self) -> None:
+        """Make no more events, and wait for those under way."""
+        ...
 
 
 class Isolate:
@@ -44,6 +56,10 @@ class Isolate:
         self.started = False
         self.config: configuration.Config
         self.env: Env
+        self.scope: Scope
+        # What answers a request: the Worker, behind whatever the configuration puts in front of it.
+        self.dispatch: Dispatch
+        self._jobs: list[Job] = []
         self._store = store
         self._own_store = store is None
         self.overrides = overrides
@@ -59,12 +75,19 @@ class Isolate:
                 return
             self.config = configuration.load(self._config_path)
             try:
-                self.env = build_env(self.worker, self.config, self._open, self.overrides)
+                place = Place(self.config, self._open, self._spawn)
+                self.env = build_env(self.worker, place, self.overrides)
+                self.scope = Scope(self.env, self._spawn)
+                context.running.append(self.scope)
                 for app in self.worker.mounted():
                     lifespan = Lifespan(app)
                     await lifespan.start()
                     self._lifespans.append(lifespan)
                 await self.worker.on_start_event(self.env)
+                self.dispatch = self._in_front(self.worker.dispatch)
+                for job in self._make_jobs():
+                    await job.start()
+                    self._jobs.append(job)
             except BaseException:
                 await self._release()
                 raise
@@ -83,6 +106,8 @@ class Isolate:
         if not self.started:
             return
         self.started = False
+        while self._jobs:
+            await self._jobs.pop().stop()
         cancelled = await self.background.drain(DRAIN_SECONDS)
         if cancelled:
             logger.warning(
@@ -95,7 +120,27 @@ class Isolate:
         finally:
             await self._release()
 
+    async def run_event(self, kind: str, subject: Any) -> Any:
+        """Answer an event that is no request; see Worker.handle. Raises what the handler raises."""
+        context.enter(self.scope)
+        ctx = ExecutionContext(self.background.spawn)
+        return await self.worker.handle(kind, subject, self.env, ctx)
+
+    def _in_front(self, dispatch: Dispatch) -> Dispatch:
+        """What answers requests before the Worker does."""
+        return dispatch
+
+    def _make_jobs(self) -> list[Job]:
+        return []
+
+    def _spawn(self, *args: Any, **kwargs: Any) -> None:
+        self.background.spawn(*args, **kwargs)  # whichever it is now: see `move`
+
     async def _release(self) -> None:
+        while self._jobs:
+            await self._jobs.pop().stop()
+        if (scope := getattr(self, "scope", None)) in context.running:
+            context.running.remove(scope)
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.wait([self._sweeper])

@@ -1,22 +1,17 @@
-"""edgekit's KVNamespace beside the real one: the same calls, the same results, the same texts.
-
-EDGEKIT_BRIDGE_OPS says how many random calls are compared, at least; 2000 if it is not set, and
-then they are the same ones every time.
-"""
+"""edgekit's KVNamespace beside the real one: the same calls, the same results, the same texts."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit import host
@@ -28,13 +23,12 @@ from edgekit.engines.sqlite_file import SQLiteFile
 from edgekit.errors import KVError, WebSyntaxError
 from edgekit.testing.clock import ManualClock
 from tests.bridge.bridge import Bridge, Call, Repeat, Result, Stream, perform
-from tests.bridge.differences import KNOWN_DIFFERENCES, explained
+from tests.bridge.comparing import alike, judge, random_calls
+from tests.bridge.differences import KNOWN_DIFFERENCES
 
 pytestmark = pytest.mark.bridge
 
 CALLS = 40  # in one sequence
-SEQUENCES = -(-int(os.environ.get("EDGEKIT_BRIDGE_OPS", "2000")) // CALLS)
-SLACK = 30  # seconds by which the real platform's clock may be ahead while it is being asked
 
 FAILURES: dict[type[Exception], str] = {
     TypeError: "TypeError",
@@ -83,12 +77,7 @@ def compare(real: Bridge, here: Here, calls: list[Call]) -> None:
     calls = [with_times(call, now) for call in calls]
     expected = real.call("KV", calls)
     for engine, results in here.call(calls, now).items():
-        for at, (call, there, ours) in enumerate(zip(calls, expected, results, strict=True)):
-            if not alike(there, ours) and not explained("KV", call, there, ours):
-                raise AssertionError(
-                    f"{engine}, call {at}: {call!r:.300}\n"
-                    f"  real: {there!r:.1000}\n  here: {ours!r:.1000}"
-                )
+        judge("KV", engine, calls, expected, results)
 
 
 class FromNow(int):
@@ -101,24 +90,6 @@ def with_times(call: Call, now: int) -> Call:
         for name, value in call.options.items()
     }
     return Call(call.method, call.args, options, call.spelling)
-
-
-def alike(real: Any, here: Any) -> bool:
-    """Equal; but moments may be apart by what the calls took, and large numbers are floats there."""
-    if isinstance(real, dict) and isinstance(here, dict):
-        return real.keys() == here.keys() and all(
-            abs(real[key] - here[key]) <= SLACK
-            if key == "expiration" and isinstance(real[key], int) and isinstance(here[key], int)
-            else alike(real[key], here[key])
-            for key in real
-        )
-    if isinstance(real, list) and isinstance(here, list):
-        return len(real) == len(here) and all(map(alike, real, here))
-    if isinstance(real, bool) or isinstance(here, bool):
-        return real is here
-    if isinstance(real, int | float) and isinstance(here, int | float):
-        return float(real) == float(here)
-    return bool(real == here)
 
 
 # What calls are made of. The usual keys are few, so that calls meet; the odd ones are at the limits.
@@ -231,14 +202,7 @@ lists = call("list", prefix=st.one_of(keys, st.just("a")), limit=limits, cursor=
 calls = st.one_of(plain_puts, plain_puts, puts, gets, gets, lists, call("delete", keys))
 
 
-@settings(
-    max_examples=SEQUENCES,
-    deadline=None,
-    derandomize="EDGEKIT_BRIDGE_OPS" not in os.environ,
-    database=None,
-    report_multiple_bugs=False,
-    suppress_health_check=list(HealthCheck),
-)
+@random_calls(CALLS)
 @given(sequence=st.lists(calls, min_size=CALLS, max_size=CALLS))
 def test_random_calls_answer_as_on_the_platform(
     real: Bridge, here: Here, sequence: list[Call]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,10 +13,10 @@ import pytest
 from edgekit import config as configuration
 from edgekit.app import App
 from edgekit.bindings.kv import KVNamespace
-from edgekit.engines.open import open_store
+from edgekit.engines.open import Store, open_store
 from edgekit.env import Env
 from edgekit.errors import ConfigError
-from edgekit.runtime.env import build_env, kv_space
+from edgekit.runtime.env import Place, build_env, kv_space
 
 
 class AppEnv(Env):
@@ -37,11 +38,15 @@ def somewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def place_of(store: Callable[[], Store]) -> Place:
+    return Place(configuration.load(None), store, lambda *_: None)
+
+
 def env_of(env_class: type[Env] = AppEnv, overrides: Any = None, **file: Any) -> Any:
     if file:
         Path("wrangler.json").write_text(json.dumps({"name": "x", **file}))
     store = open_store("memory:", durable=False)
-    return build_env(App(env_class), configuration.load(None), lambda: store, overrides)
+    return build_env(App(env_class), place_of(lambda: store), overrides)
 
 
 KV = {"kv_namespaces": [{"binding": "VISITS", "id": "0123"}]}
@@ -104,11 +109,11 @@ def test_every_env_class_of_the_app_is_checked() -> None:
     app.mount("/in", App(Inner))
     store = open_store("memory:", durable=False)
     with pytest.raises(ConfigError, match=r"Inner\.MISSING"):
-        build_env(app, configuration.load(None), lambda: store)
+        build_env(app, place_of(lambda: store))
 
 
 def test_without_bindings_no_store_is_opened() -> None:
     def never() -> Any:
         raise AssertionError
 
-    build_env(App(), configuration.load(None), never)
+    build_env(App(), place_of(never))
