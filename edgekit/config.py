@@ -114,6 +114,7 @@ class _File(Kinds, frozen=True, kw_only=True):
     edgekit: _Settings = _Settings()
 
 
+_SINGLE = frozenset(f.name for f in msgspec.structs.fields(Kinds) if f.default is None)
 _KNOWN = frozenset(_File.__struct_fields__) | frozenset(NOT_YET) | _IGNORED
 
 
@@ -273,7 +274,9 @@ def _project(raw: dict[str, Any], shown: str, environment: str | None) -> _File:
     if refused:
         raise ConfigError("\n".join(refused))
     try:
-        project = msgspec.convert(merged, _File)
+        # `"ai": {}` declares nothing, as anywhere else.
+        there = {key: value for key, value in merged.items() if value != {} or key not in _SINGLE}
+        project = msgspec.convert(there, _File)
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `")
         key = located(path.rstrip("`").removeprefix("$").removeprefix(".")) or "the file"

@@ -419,13 +419,10 @@ def test_a_binding_kind_that_edgekit_lacks_is_refused_by_name(write: Write, kind
     ("content", "shown"),
     [
         ({"durable_objects": {"bindings": [{"name": "ROOM", "class_name": "R"}]}}, "(ROOM)"),
-        ({"queues": {"producers": [{"binding": "Q", "queue": "jobs"}]}}, "queues (Q)"),
-        ({"queues": {"consumers": [{"queue": "jobs"}]}}, "queues (jobs)"),
-        ({"triggers": {"crons": ["* * * * *"]}}, "triggers (* * * * *)"),
-        ({"ai": {"binding": "AI"}}, "ai (AI)"),
-        ({"assets": {"directory": "public"}}, "assets: "),
-        ({"tail_consumers": [{"service": "log"}]}, "tail_consumers (log)"),
-        ({"send_email": [{"name": "MAIL"}]}, "send_email (MAIL)"),
+        ({"images": {"binding": "IMAGES"}}, "images (IMAGES)"),
+        ({"pipelines": [{"binding": "PIPE", "stream": "s"}]}, "pipelines (PIPE)"),
+        ({"streaming_tail_consumers": [{"service": "log"}]}, "streaming_tail_consumers (log)"),
+        ({"workflows": [{"binding": "FLOW", "name": "f", "class_name": "F"}]}, "workflows (FLOW)"),
         ({"wasm_modules": {"W": "w.wasm"}}, "wasm_modules: "),
     ],
 )
@@ -434,7 +431,7 @@ def test_the_refusal_names_the_bindings(write: Write, content: dict[str, Any], s
 
 
 def test_all_missing_kinds_are_told_at_once(write: Write) -> None:
-    message = refusal(write({"d1_databases": [{"binding": "D"}], "ai": {"binding": "AI"}}))
+    message = refusal(write({"browser": {"binding": "B"}, "images": {"binding": "I"}}))
     assert len(message.splitlines()) == 2
 
 
@@ -446,6 +443,8 @@ def test_a_kind_that_is_present_but_empty_is_accepted(write: Write) -> None:
                 "triggers": {"crons": []},
                 "queues": {"producers": [], "consumers": []},
                 "ai": {},
+                "assets": {},
+                "browser": {},
             }
         )
     )
@@ -495,8 +494,8 @@ def test_an_environment_overrides_what_it_sets(write: Write) -> None:
 def test_inherited_kinds_that_edgekit_lacks_are_refused_in_the_environment_too(
     write: Write,
 ) -> None:
-    file = write({"assets": {"directory": "x"}, "env": {"p": {}}})
-    assert f"{file}: assets" in refusal(file, "p")
+    file = write({"logfwdr": {"bindings": [{"name": "L"}]}, "env": {"p": {}}})
+    assert f"{file}: logfwdr" in refusal(file, "p")
 
 
 def test_the_environment_comes_from_the_argument_then_from_cloudflare_env(write: Write) -> None:
@@ -579,8 +578,8 @@ def test_errors_and_warnings_name_the_environment_a_key_stands_in(
     assert "unknown key 'dev' in env.p" in caplog.text
     file = write({**content, "name": "w"})
     assert refusal(file, "p").startswith(f"{file}: env.p.kv_namespaces[0].binding: ")
-    file = write({"env": {"p": {"ai": {"binding": "AI"}}}})
-    assert refusal(file, "p").startswith(f"{file}: env.p.ai (AI): ")
+    file = write({"env": {"p": {"images": {"binding": "I"}}}})
+    assert refusal(file, "p").startswith(f"{file}: env.p.images (I): ")
 
 
 @pytest.mark.parametrize(("content", "key"), [({"env": []}, "env"), ({"env": {"p": 1}}, "env.p")])
