@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,7 +45,15 @@ class Spelled:
             if name.startswith("_") or (other := camel(name)) == name or other in vars(cls):
                 continue
             plain = not (callable(value) or hasattr(value, "__get__"))
-            setattr(cls, other, property(attrgetter(name)) if plain else value)
+            setattr(cls, other, _alias(name) if plain else value)
+
+
+def _alias(name: str) -> property:
+    # A plain function: dataclasses of Python 3.14 look into the code of a class' properties.
+    def read(self: Any) -> Any:
+        return getattr(self, name)
+
+    return property(read)
 
 
 def options(method: F) -> F:
