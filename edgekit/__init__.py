@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edgekit.bindings.fetcher import Fetcher as Fetcher
     from edgekit.bindings.kv import KVListResult as KVListResult
     from edgekit.bindings.kv import KVNamespace as KVNamespace
+    from edgekit.bindings.scheduled import ScheduledController as ScheduledController
     from edgekit.client import fetch as fetch
     from edgekit.context import ExecutionContext as ExecutionContext
     from edgekit.entrypoints import WorkerEntrypoint as WorkerEntrypoint
@@ -68,6 +69,7 @@ _HOME = {
     "ReadableStream": "edgekit.web.streams",
     "Request": "edgekit.web.request",
     "Response": "edgekit.web.response",
+    "ScheduledController": "edgekit.bindings.scheduled",
     "URL": "edgekit.web.url",
     "URLSearchParams": "edgekit.web.url",
     "UnsupportedError": "edgekit.errors",
@@ -80,6 +82,11 @@ _HOME = {
 }
 
 __all__ = sorted(_HOME)
+if sys.platform == "emscripten":  # real Workers
+    _HOME |= {
+        "WorkerEntrypoint": "edgekit.on_workers.entry",
+        "fetch": "edgekit.on_workers.client",
+    }
 
 
 def __getattr__(name: str) -> Any:

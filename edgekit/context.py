@@ -40,6 +40,13 @@ class ExecutionContext(Spelled):
         return self._props
 
     @property
+    def exports(self) -> Any:
+        """The Worker's own entrypoints as services: `ctx.exports.Name`, with props
+        `ctx.exports.Name(props={...})`, and `ctx.exports.default`.
+        """
+        return current_scope("ctx.exports").exports
+
+    @property
     def request_id(self) -> str:
         """A random id (16 hex digits) of this event, as it stands in the log."""
         request_id: str | None = self._request_id
@@ -78,7 +85,7 @@ class Background:
         """Start it now; see ExecutionContext.wait_until. `serving` is one that makes a response,
         which ends when that has been read.
         """
-        task = asyncio.get_running_loop().create_task(_logged(coroutine, ctx))
+        task = asyncio.get_running_loop().create_task(logged(coroutine, ctx))
         tasks = self.serving if serving else self.tasks
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -98,7 +105,8 @@ class Background:
         return len(tasks)
 
 
-async def _logged(coroutine: Coroutine[Any, Any, Any], ctx: ExecutionContext) -> None:
+async def logged(coroutine: Coroutine[Any, Any, Any], ctx: ExecutionContext) -> None:
+    """Run it; what it raises is logged, with the request."""
     try:
         await coroutine
     except Exception:
@@ -107,15 +115,18 @@ async def _logged(coroutine: Coroutine[Any, Any, Any], ctx: ExecutionContext) ->
 
 class Scope:
     """What belongs to one running Worker and is reached without `env` or `ctx`: `caches`, and what
-    the `workers` module of Workers projects offers. `caches` is set by whoever makes it.
+    the `workers` module of Workers projects offers. `caches` is set by whoever makes it; `home` is the
+    Worker as its services see it, and `exports` what it offers to itself.
     """
 
-    __slots__ = ("caches", "env", "spawn")
+    __slots__ = ("caches", "env", "exports", "home", "spawn")
 
     def __init__(self, env: Any, spawn: Spawn) -> None:
         self.env = env
         self.spawn = spawn
         self.caches: Any = None
+        self.exports: Any = None
+        self.home: Any = None
 
 
 # All Workers that run in this process. While there is one, nothing need be noted for each event;

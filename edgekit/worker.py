@@ -10,7 +10,7 @@ import functools
 import inspect
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgekit.asgi import ASGIApp, Receive, Scope, Send
@@ -106,6 +106,8 @@ class Worker:
     dispatch: Dispatch
     # Whether anything looks at `ctx`; where nothing does, the host passes None and saves making one.
     uses_ctx: bool = True
+    # Other Workers of this process, each with its `config`, which reach each other by services.
+    beside: Sequence[Worker] = ()
 
     def __init__(
         self,
@@ -131,9 +133,40 @@ class Worker:
             host = self._host = self.wrap(Host(self))
         await host(scope, receive, send)
 
+    def entrypoint(self) -> type:
+        """`Default = app.entrypoint()`: what real Workers look for in the main module."""
+        if sys.platform == "emscripten":
+            from edgekit.on_workers.entry import entrypoint  # the other upward import
+
+            return entrypoint(self)
+        return type("Default", (WorkerEntrypoint,), {"fetch": None, "_worker": self})
+
     def handler_of(self, request: Request) -> Any:
         """The function that answered, for error messages."""
         return self._handler
+
+    @property
+    def rpc_class(self) -> type[WorkerEntrypoint] | None:
+        """The class whose methods others may call; None for what only answers requests."""
+        return self._handler if isinstance(self._handler, type) else None
+
+    def exports(self) -> dict[str, type[WorkerEntrypoint]]:
+        """The named entrypoints: the other WorkerEntrypoint classes of its modules, by their names."""
+        return {
+            name: cls
+            for module in self._modules()
+            for name, cls in vars(sys.modules[module]).items()
+            if isinstance(cls, type)
+            and issubclass(cls, WorkerEntrypoint)
+            and cls not in (WorkerEntrypoint, self._handler)
+            and "_worker" not in vars(cls)  # what `entrypoint` makes is the default one
+            and name in getattr(sys.modules[module], "__all__", (name,))
+            and not name.startswith("_")
+        }
+
+    def _modules(self) -> list[str]:
+        """The modules that this Worker is written in."""
+        return [name for name in (module_of(self._handler),) if name in sys.modules]
 
     def event_handler(self, kind: str, name: str | None = None) -> EventHandler | None:
         """What answers the events of this kind (one of EVENTS); `name` is their cron or queue."""
@@ -143,15 +176,22 @@ class Worker:
         """The crons or queues that handlers were declared for by name."""
         return []
 
+    def has_events(self, kind: str) -> bool:
+        """Whether any handler of this kind is there, for whatever name."""
+        return self.event_handler(kind) is not None or bool(self.event_names(kind))
+
     async def handle(self, kind: str, subject: Any, env: Any, ctx: ExecutionContext) -> Any:
         """Answer an event that is no request; UnsupportedError where there is no handler for it.
 
         `subject` is a ScheduledController, a MessageBatch, a message or a list of trace items.
         """
-        name = {"scheduled": "cron", "queue": "queue"}.get(kind)
-        handler = self.event_handler(kind, getattr(subject, name) if name else None)
+        attribute = {"scheduled": "cron", "queue": "queue"}.get(kind)
+        name = getattr(subject, attribute) if attribute else None
+        handler = self.event_handler(kind, name)
         if handler is None:
-            raise UnsupportedError(f"{describe(self._handler)} has no {kind} handler")
+            others = ", ".join(map(repr, self.event_names(kind)))
+            which = f" for {name!r}; there are some for {others}" if others else ""
+            raise UnsupportedError(f"{describe(self._handler)} has no {kind} handler{which}")
         return await handler(subject, env, ctx)
 
     async def fetch(
@@ -202,6 +242,8 @@ def worker(target: Any) -> Worker:
     if isinstance(target, Worker):
         return target
     if isinstance(target, type):
+        if (made := getattr(target, "_worker", None)) is not None:  # by `entrypoint()`
+            return made  # type: ignore[no-any-return]
         if not issubclass(target, WorkerEntrypoint):
             raise ConfigError(f"worker(): {target.__qualname__} is not a WorkerEntrypoint")
         declared = (vars(base).get("__annotations__", {}).get("env") for base in target.__mro__)
@@ -228,8 +270,10 @@ def worker(target: Any) -> Worker:
 def _of_class(cls: type[WorkerEntrypoint]) -> Dispatch:
     handler = getattr(cls, "fetch", None)
     if handler is None:
-        if any(hasattr(cls, kind) for kind in EVENTS):
-            return functools.partial(_no_fetch, cls)
+        if any(
+            not name.startswith("_") for name in dir(cls)
+        ):  # events, or methods for others to call
+            return _no_fetch
         raise ConfigError(f"worker({cls.__name__}): the class has no fetch handler")
     count = arity(handler, 1, 4, f"worker({cls.__name__})")
 
@@ -240,10 +284,8 @@ def _of_class(cls: type[WorkerEntrypoint]) -> Dispatch:
     return dispatch
 
 
-async def _no_fetch(
-    cls: type[WorkerEntrypoint], request: Request, env: Any, ctx: ExecutionContext
-) -> Any:
-    raise UnsupportedError(f"{cls.__name__} has no fetch handler")
+async def _no_fetch(request: Request, env: Any, ctx: ExecutionContext) -> Any:
+    raise UnsupportedError("Handler does not export a fetch() function.")
 
 
 def _event_of_class(cls: type[WorkerEntrypoint], kind: str) -> EventHandler:
@@ -254,6 +296,12 @@ def _event_of_class(cls: type[WorkerEntrypoint], kind: str) -> EventHandler:
         return getattr(entrypoint, kind)(*(subject, env, ctx)[: count - 1])  # type: ignore[no-any-return]
 
     return handle
+
+
+def module_of(handler: Any) -> str:
+    """The module that a handler was written in."""
+    target = getattr(handler, "func", handler)
+    return getattr(target, "__module__", "")
 
 
 def _env_class(target: Any, annotation: Any) -> type[Env]:

@@ -1,0 +1,130 @@
+"""Values across the border between Python and JavaScript, both ways.
+
+What arrives is what a handler sees on ASGI: None for null and undefined, Plain for objects, bytes for
+buffers, aware datetimes for dates, and our own classes for the platform's, by `CLASSES`. Pyodide 0.26
+(Python 3.12) has no null: it shows null and undefined as None, and makes None undefined. Where a
+binding tells the two apart, `call` and `into_js` see to it that a null arrives.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from typing import Any
+
+import js
+from pyodide.ffi import JsException, JsProxy, to_js
+
+from edgekit.web.spelling import Plain
+
+try:
+    from pyodide.ffi import jsnull
+except ImportError:  # Pyodide 0.26
+    jsnull = None
+
+_SIMPLE = frozenset({str, int, float, bool})
+_BOXES = frozenset({"BigInt", "Boolean", "Number", "String"})
+_UTC = datetime.timezone.utc  # noqa: UP017 - datetime.UTC is the same, looked up twice
+
+# The name of a JavaScript class -> what makes our object of one. http.py and bindings.py fill it.
+CLASSES: dict[str, Callable[[Any], Any]] = {}
+
+
+def is_null(value: Any) -> bool:
+    """Whether it is null or undefined."""
+    return value is None or value is jsnull
+
+
+def kind_of(value: Any) -> str:
+    """The name of a JavaScript object's class; "Object" where it has none."""
+    constructor = getattr(value, "constructor", None)
+    return str(getattr(constructor, "name", "")) or "Object"
+
+
+def from_js(value: Any) -> Any:
+    """A JavaScript value as a handler is to see it; objects of unknown classes stay what they are."""
+    if value.__class__ in _SIMPLE:
+        return value
+    if is_null(value):
+        return None
+    if not isinstance(value, JsProxy):
+        return value
+    kind = kind_of(value)
+    if kind == "Object":
+        return Plain({key: from_js(item) for key, item in js.Object.entries(value)})
+    if kind == "Array":
+        return [from_js(item) for item in value]
+    if kind == "ArrayBuffer" or js.ArrayBuffer.isView(value):
+        return value.to_bytes()
+    if kind == "Date":
+        return datetime.datetime.fromtimestamp(value.getTime() / 1000, _UTC)
+    if kind == "Map":
+        return {from_js(key): from_js(item) for key, item in js.Array.from_(value)}
+    if kind == "Set":
+        return {from_js(item) for item in js.Array.from_(value)}
+    if kind in _BOXES:
+        return value.valueOf()
+    make = CLASSES.get(kind)
+    return value if make is None else make(value)
+
+
+def into_js(value: Any) -> Any:
+    """A Python value as JavaScript's: dicts become objects, bytes Uint8Arrays, None null."""
+    if value.__class__ in _SIMPLE:
+        return value
+    if value is None:
+        return jsnull
+    if jsnull is None and _has_none(value):
+        return js.JSON.parse(json.dumps(value))
+    return to_js(
+        _with_nulls(value), dict_converter=js.Object.fromEntries, default_converter=_object
+    )
+
+
+def _object(value: Any, convert: Any = None, cache: Any = None) -> Any:
+    """What `to_js` does not know: our objects that stand for the platform's, dates, errors."""
+    made = getattr(value, "_to_js", None)
+    if made is not None:
+        return made()
+    if isinstance(value, datetime.datetime):
+        return js.Date.new(value.timestamp() * 1000)
+    if isinstance(value, Exception):
+        return js.Error.new(str(value))
+    return value
+
+
+def _with_nulls(value: Any) -> Any:
+    if value is None:
+        return jsnull
+    if isinstance(value, dict):
+        return {str(key): _with_nulls(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_nulls(item) for item in value]
+    return value
+
+
+def _has_none(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_none, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_none, value))
+    return value is None
+
+
+def call(target: Any, method: str, *args: Any) -> Any:
+    """`target.method(*args)` with the arguments converted; the result is JavaScript's."""
+    function = getattr(target, method)
+    if jsnull is None and any(arg is None for arg in args):
+        array = js.Array.new()
+        for arg in args:
+            array = array.concat(
+                js.JSON.parse("[null]") if arg is None else js.Array.of(into_js(arg))
+            )
+        return js.Reflect.apply(function, target, array)
+    return function(*(into_js(arg) for arg in args))
+
+
+def text_of(error: JsException) -> tuple[str, str]:
+    """Class name and message of a JavaScript error."""
+    return str(getattr(error, "name", "Error")), str(getattr(error, "message", error))

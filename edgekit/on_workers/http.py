@@ -1,0 +1,287 @@
+"""Requests, responses and streams between the web's types and the platform's objects.
+
+A JavaScript object is looked into when somebody asks, and a body that is only passed on is handed over
+as the stream it is: its bytes never come to Python.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator
+from typing import Any
+
+import js
+from pyodide.ffi import create_proxy, to_js
+
+from edgekit.on_workers.convert import CLASSES, from_js, into_js, is_null
+from edgekit.on_workers.sockets import from_platform, into_platform
+from edgekit.web.abort import AbortController, AbortSignal
+from edgekit.web.body import Bytes
+from edgekit.web.headers import Headers, RawHeaders
+from edgekit.web.request import Request
+from edgekit.web.response import NULL_BODY, Response
+from edgekit.web.streams import ReadableStream, aclose, as_bytes
+
+_UNREAD: Any = object()
+
+
+# Headers ------------------------------------------------------------------------------------------
+
+
+def raw_headers(headers: Any) -> RawHeaders:
+    """The pairs of a JavaScript Headers."""
+    return [
+        (str(name).encode(), str(value).encode("latin-1", "replace"))
+        for name, value in js.Array.from_(headers.entries())
+    ]
+
+
+def headers_into_js(headers: Headers) -> Any:
+    """The same headers as an array of pairs, which is what the platform's constructors take."""
+    return to_js([[name.decode("latin-1"), value.decode("latin-1")] for name, value in headers.raw])
+
+
+# Streams ------------------------------------------------------------------------------------------
+
+
+class JsSource:
+    """What a ReadableStream is made of that came from JavaScript."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        reader = self.stream.getReader()
+        done = False
+        try:
+            while True:
+                result = await reader.read()
+                if result.done:
+                    done = True
+                    return
+                yield _chunk(result.value)
+        finally:
+            if not done:
+                await reader.cancel()
+
+    async def aclose(self) -> None:
+        await self.stream.cancel()
+
+
+def _chunk(value: Any) -> bytes:
+    return as_bytes(value) if isinstance(value, str) else value.to_bytes()
+
+
+def stream_into_js(stream: ReadableStream) -> Any:
+    """A stream for JavaScript: the very one it came as, or a new one that pulls from ours."""
+    source = stream.detach()
+    if source.__class__ is JsSource:
+        return source.stream
+    chunks = aiter(ReadableStream(source))
+
+    async def pull(controller: Any) -> None:
+        try:
+            chunk = await anext(chunks)
+        except StopAsyncIteration:
+            controller.close()
+        except Exception as error:
+            controller.error(js.Error.new(str(error)))
+        else:
+            controller.enqueue(to_js(chunk))
+
+    async def cancel(reason: Any = None) -> None:
+        await aclose(chunks)
+
+    # They live as long as the page of memory they are in: Pyodide frees proxies of its own calls only.
+    return js.ReadableStream.new(pull=create_proxy(pull), cancel=create_proxy(cancel))
+
+
+# Requests -----------------------------------------------------------------------------------------
+
+
+class _JsBody:
+    """The body of a JavaScript Request or Response: a stream, looked at when it is asked for."""
+
+    _js: Any
+    _incoming = False
+
+    def _read_body(self) -> ReadableStream | None:
+        stream = self._js.body
+        return None if is_null(stream) else ReadableStream(JsSource(stream))
+
+    def _read_headers(self) -> Headers:
+        return Headers.from_raw(raw_headers(self._js.headers), immutable=self._incoming)
+
+    # Any: what they stand for are plain attributes in Body, Request and Response.
+    _body: Any = functools.cached_property(_read_body)
+    _headers: Any = functools.cached_property(_read_headers)
+
+    async def _whole(self) -> Bytes | None:
+        """The body in one piece, by one call, if nobody has touched it; else None."""
+        body = self._body
+        if body.__class__ is not ReadableStream or body._source.__class__ is not JsSource:
+            return None
+        body.detach()
+        return (await self._js.arrayBuffer()).to_bytes()  # type: ignore[no-any-return]
+
+
+class JsRequest(_JsBody, Request):
+    """A Request over a JavaScript one. Its headers cannot be changed."""
+
+    _incoming = True
+    _used = False
+    redirect = "manual"
+
+    def __init__(self, request: Any) -> None:
+        self._js = request
+        self.method = request.method
+
+    _url: Any = functools.cached_property(lambda self: self._js.url)
+    _cf: Any = functools.cached_property(lambda self: from_js(getattr(self._js, "cf", None)))
+
+    @property
+    def signal(self) -> AbortSignal:
+        if self._signal is None:
+            controller = AbortController()
+            self._signal = controller.signal
+            theirs: Any = getattr(self._js, "signal", None)
+            if not is_null(theirs):
+                theirs.addEventListener("abort", create_proxy(lambda event: controller.abort()))
+        return self._signal
+
+    async def bytes(self) -> Bytes:
+        if self._used:
+            self._take()  # raises
+        whole = await self._whole()
+        if whole is None:
+            return await super().bytes()
+        self._used = True
+        return whole
+
+
+def request_into_js(request: Request) -> Any:
+    """A Request for JavaScript: the one it came as where nothing has been changed."""
+    if request.__class__ is JsRequest and not request.body_used:
+        source = getattr(request._body, "_source", None)
+        if source is None or source.__class__ is JsSource:
+            body: Any = request._take()
+            if body is not None:
+                body.detach()
+            return request._js
+    options = {"method": request.method, "headers": headers_into_js(request.headers)}
+    options["redirect"] = request.redirect
+    body = request._take()
+    if body is not None:
+        options["body"] = body_into_js(body)
+    if request.cf is not None:
+        options["cf"] = into_js(request.cf)
+    if request._signal is not None:
+        options["signal"] = _signal_into_js(request._signal)
+    return js.Request.new(request.url, **options)
+
+
+def _signal_into_js(signal: AbortSignal) -> Any:
+    controller = js.AbortController.new()
+    if signal.aborted:
+        controller.abort()
+    else:
+        signal.add_event_listener("abort", lambda event: controller.abort())
+    return controller.signal
+
+
+def body_into_js(body: Bytes | ReadableStream) -> Any:
+    return stream_into_js(body) if isinstance(body, ReadableStream) else to_js(body)
+
+
+# Responses ----------------------------------------------------------------------------------------
+
+
+class JsResponse(_JsBody, Response):
+    """A Response over a JavaScript one, as `fetch` and bindings give it."""
+
+    _content_type = None
+    _used = False
+
+    def __init__(self, response: Any) -> None:
+        self._js = response
+        self.status = response.status
+        self.type = response.type
+        self.url = response.url
+        self.redirected = response.redirected
+        self._status_text = response.statusText
+
+    @functools.cached_property
+    def web_socket(self) -> Any:  # type: ignore[override]
+
+        socket = getattr(self._js, "webSocket", None)
+        return None if is_null(socket) else from_platform(socket)
+
+    async def bytes(self) -> Bytes:
+        if self._used:
+            self._take()  # raises
+        whole = await self._whole()
+        if whole is None:
+            return await super().bytes()
+        self._used = True
+        return whole
+
+
+_made_headers: dict[bytes, Any] = {}
+
+
+def headers_of(content_type: Bytes) -> Any:
+    """Headers with nothing but a content type; made once, since most responses have no others."""
+    made = _made_headers.get(content_type)
+    if made is None:
+        made = js.Headers.new(to_js([["content-type", content_type.decode("latin-1")]]))
+        if len(_made_headers) < 64:
+            _made_headers[content_type] = made
+    return made
+
+
+def response_into_js(response: Response) -> Any:
+    """A Response for JavaScript: the one it came as where nothing has been changed."""
+    if response.__class__ is JsResponse and _untouched(response):
+        return response._js
+    status = response.status
+    body = response._take()
+    options: dict[str, Any] = {"status": status}
+    if response._status_text:
+        options["statusText"] = response._status_text
+    if response.web_socket is not None:
+        options["webSocket"] = into_platform(response.web_socket)
+    if response.encode_body == "manual":
+        options["encodeBody"] = "manual"
+    if response._headers is not None:
+        options["headers"] = headers_into_js(response._headers)
+    elif response._content_type is not None:
+        options["headers"] = headers_of(response._content_type)
+    if body is None or status in NULL_BODY:
+        return js.Response.new(into_js(None), **options)
+    return js.Response.new(body_into_js(body), **options)
+
+
+def _untouched(response: JsResponse) -> bool:
+    """Whether the JavaScript response still says all that this one does; hands over its body if so."""
+    seen = vars(response)
+    if response.body_used or response.status != response._js.status:
+        return False
+    if "_headers" in seen and seen["_headers"].raw != raw_headers(response._js.headers):
+        return False
+    body = seen.get("_body")
+    if body is not None:
+        if body.__class__ is not ReadableStream or body._source.__class__ is not JsSource:
+            return False
+        body.detach()
+    response._used = True
+    return True
+
+
+CLASSES.update(
+    {
+        "Request": JsRequest,
+        "Response": JsResponse,
+        "ReadableStream": lambda stream: ReadableStream(JsSource(stream)),
+        "Headers": lambda headers: Headers.from_raw(raw_headers(headers)),
+    }
+)
