@@ -10,13 +10,13 @@ import, and allow no I/O, time or randomness before.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import logging
 from typing import Any, ClassVar
 
 import js
-from pyodide.ffi import create_proxy
 
 from edgekit import context, host
 from edgekit.context import ExecutionContext, Scope
@@ -58,7 +58,7 @@ class JsContext(ExecutionContext):
         return super().props
 
     def _spawn(self, coroutine: Any, ctx: ExecutionContext, serving: bool = False) -> None:
-        self._js.waitUntil(create_proxy(context.logged(coroutine, ctx)))
+        self._js.waitUntil(asyncio.ensure_future(context.logged(coroutine, ctx)))
 
     def pass_through_on_exception(self) -> None:
         self._js.passThroughOnException()
@@ -112,7 +112,7 @@ class _Running:
 def _spawn_anywhere(coroutine: Any, ctx: ExecutionContext, serving: bool = False) -> None:
     from workers import wait_until
 
-    wait_until(create_proxy(context.logged(coroutine, ctx)))
+    wait_until(asyncio.ensure_future(context.logged(coroutine, ctx)))
 
 
 def entrypoint(worker: Worker) -> type:

@@ -173,6 +173,7 @@ def request_into_js(request: Request) -> Any:
     body = request._take()
     if body is not None:
         options["body"] = body_into_js(body)
+        options["duplex"] = "half"  # the standard asks for it where the body is a stream
     if request.cf is not None:
         options["cf"] = into_js(request.cf)
     if request._signal is not None:
@@ -205,7 +206,7 @@ class JsResponse(_JsBody, Response):
     def __init__(self, response: Any) -> None:
         self._js = response
         self.status = response.status
-        self.type = response.type
+        self.type = getattr(response, "type", "default")  # not in workerd of 2024
         self.url = response.url
         self.redirected = response.redirected
         self._status_text = response.statusText

@@ -1,0 +1,93 @@
+"""The portable suite's places, each started once; where Node is missing, skipped visibly.
+
+With "node" in EDGEKIT_REQUIRE a skip is a failure. Packages go to EDGEKIT_NPM_WORKERS, or else to
+.ci/state/npm-workers, once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.workers.places import HERE, PLACES, REPOSITORY, download_wheels, project, running
+
+
+@pytest.fixture(scope="session")
+def npm() -> Path:
+    """The folder whose node_modules has what package-lock.json pins, and the wheels beside it."""
+    folder = Path(
+        os.environ.get("EDGEKIT_NPM_WORKERS") or REPOSITORY / ".ci" / "state" / "npm-workers"
+    )
+    command = shutil.which("npm")
+    if command is None or shutil.which("node") is None:
+        _unavailable("node or npm is not installed")
+    pinned, lock = folder / "package-lock.json", HERE / "package-lock.json"
+    done = (folder / "node_modules" / ".package-lock.json").exists()  # npm writes it last
+    if not done or not pinned.exists() or pinned.read_bytes() != lock.read_bytes():
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(HERE / name, folder / name)
+        install = [command, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        ran = subprocess.run(install, cwd=folder, capture_output=True, text=True, check=False)
+        if ran.returncode:
+            _unavailable(f"npm ci failed: {ran.stderr[-500:]}")
+    try:
+        download_wheels(folder / "wheels")
+    except subprocess.CalledProcessError as error:
+        _unavailable(f"the wheels could not be had: {error}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def addresses(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """Addresses by place; started when first asked for."""
+    with ExitStack() as stack:
+        yield _Addresses(request, tmp_path_factory, stack)
+
+
+class _Addresses(dict[str, str]):
+    def __init__(
+        self,
+        request: pytest.FixtureRequest,
+        folders: pytest.TempPathFactory,
+        stack: ExitStack,
+    ) -> None:
+        super().__init__()
+        self._request, self._folders, self._stack = request, folders, stack
+
+    def __missing__(self, place: str) -> str:
+        npm = Path()
+        if place != "uvicorn":
+            npm = self._request.getfixturevalue("npm")
+        folder = project(place, self._folders.mktemp(place) / "project", npm / "wheels")
+        address = self[place] = self._stack.enter_context(running(place, folder, npm))
+        return address
+
+
+@pytest.fixture(
+    params=[pytest.param(p, marks=[] if p == "uvicorn" else [pytest.mark.workers]) for p in PLACES]
+)
+def place(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def url(place: str, addresses: dict[str, str]) -> str:
+    """The address of the suite's program in this place."""
+    return addresses[place]
+
+
+def _unavailable(reason: str) -> NoReturn:
+    if "node" in os.environ.get("EDGEKIT_REQUIRE", "").split(","):
+        pytest.fail(f"real Workers are required: {reason}", pytrace=False)
+    pytest.skip(f"no real Workers to run on: {reason}")

@@ -1,0 +1,36 @@
+"""The checks of bindings, run inside the Worker in every place."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import pytest
+
+from tests.workers.places import HERE
+from tests.workers.test_app import ask
+
+# The old platform lacks these; everything else is asked of it too.
+NOT_IN_2024: set[str] = set()
+
+
+def names() -> list[str]:
+    """All checks there are: `kv.test_...`."""
+    sys.path.insert(0, str(HERE / "project"))
+    try:
+        return [
+            f"{file.stem.removeprefix('checks_')}.{name}"
+            for file in sorted((HERE / "project").glob("checks_*.py"))
+            for name in vars(importlib.import_module(file.stem))
+            if name.startswith("test_")
+        ]
+    finally:
+        sys.path.pop(0)
+
+
+@pytest.mark.parametrize("name", names())
+def test_check(url: str, place: str, name: str) -> None:
+    if place == "workerd" and name in NOT_IN_2024:
+        pytest.skip("the platform of 2024 does not have it")
+    found = ask(f"{url}/check/{name}")
+    assert found.text == "passed"
