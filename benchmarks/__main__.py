@@ -1,6 +1,6 @@
 """`python -m benchmarks`: edgekit beside a raw ASGI callable and its peers, as Markdown.
 
-    python -m benchmarks [inprocess] [kv] [process] [server] [fetch] [upload]
+    python -m benchmarks [inprocess] [kv] [process] [server] [fetch] [upload] [queues]
                          [--rounds N] [--only edgekit,starlette]
     python -m benchmarks --smoke
 
@@ -25,7 +25,15 @@ from collections.abc import Callable
 from benchmarks.apps import FRAMEWORKS, RAW
 from benchmarks.figures import Report
 
-ROUNDS = {"inprocess": 15, "kv": 11, "process": 11, "server": 9, "fetch": 9, "upload": 1}
+ROUNDS = {
+    "inprocess": 15,
+    "kv": 11,
+    "process": 11,
+    "server": 9,
+    "fetch": 9,
+    "upload": 1,
+    "queues": 7,
+}
 PARTS = tuple(ROUNDS)
 
 
@@ -61,7 +69,7 @@ def main() -> int:
 async def _run(part: str, only: list[str], rounds: int, smoke: bool) -> Report:
     # Imported one by one: a part need not have what another one needs.
     module = importlib.import_module(f"benchmarks.{part}")
-    if part in ("kv", "fetch"):
+    if part in ("kv", "fetch", "queues"):
         report: Report = await module.run(rounds, smoke)
     elif part == "upload":
         report = await module.run(only, smoke)

@@ -13,10 +13,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgekit.app import App as App
     from edgekit.app import Next as Next
+    from edgekit.bindings.ai import Ai as Ai
+    from edgekit.bindings.analytics import AnalyticsEngineDataset as AnalyticsEngineDataset
+    from edgekit.bindings.cache import Cache as Cache
+    from edgekit.bindings.cache import caches as caches
+    from edgekit.bindings.d1 import D1Database as D1Database
+    from edgekit.bindings.email import EmailMessage as EmailMessage
+    from edgekit.bindings.email import SendEmail as SendEmail
+    from edgekit.bindings.email_incoming import ForwardableEmailMessage as ForwardableEmailMessage
     from edgekit.bindings.fetcher import Fetcher as Fetcher
+    from edgekit.bindings.hyperdrive import Hyperdrive as Hyperdrive
     from edgekit.bindings.kv import KVListResult as KVListResult
     from edgekit.bindings.kv import KVNamespace as KVNamespace
+    from edgekit.bindings.queues import Message as Message
+    from edgekit.bindings.queues import MessageBatch as MessageBatch
+    from edgekit.bindings.queues import Queue as Queue
+    from edgekit.bindings.r2 import R2Bucket as R2Bucket
+    from edgekit.bindings.r2_multipart import R2MultipartUpload as R2MultipartUpload
+    from edgekit.bindings.r2_object import R2Object as R2Object
+    from edgekit.bindings.r2_object import R2ObjectBody as R2ObjectBody
+    from edgekit.bindings.ratelimit import RateLimit as RateLimit
     from edgekit.bindings.scheduled import ScheduledController as ScheduledController
+    from edgekit.bindings.secrets_store import SecretsStoreSecret as SecretsStoreSecret
+    from edgekit.bindings.services import RpcTarget as RpcTarget
+    from edgekit.bindings.vectorize import Vectorize as Vectorize
+    from edgekit.bindings.version import WorkerVersionMetadata as WorkerVersionMetadata
     from edgekit.client import fetch as fetch
     from edgekit.context import ExecutionContext as ExecutionContext
     from edgekit.entrypoints import WorkerEntrypoint as WorkerEntrypoint
@@ -48,35 +69,56 @@ if TYPE_CHECKING:
 _HOME = {
     "AbortController": "edgekit.web.abort",
     "AbortSignal": "edgekit.web.abort",
+    "Ai": "edgekit.bindings.ai",
+    "AnalyticsEngineDataset": "edgekit.bindings.analytics",
     "App": "edgekit.app",
     "BindingError": "edgekit.errors",
     "Blob": "edgekit.web.blob",
     "BodyUsedError": "edgekit.errors",
+    "Cache": "edgekit.bindings.cache",
+    "caches": "edgekit.bindings.cache",
     "ConfigError": "edgekit.errors",
     "EdgeMiddleware": "edgekit.runtime.middleware",
     "EdgekitError": "edgekit.errors",
+    "D1Database": "edgekit.bindings.d1",
+    "EmailMessage": "edgekit.bindings.email",
     "Env": "edgekit.env",
     "ExecutionContext": "edgekit.context",
-    "Fetcher": "edgekit.bindings.fetcher",
     "FetchError": "edgekit.errors",
+    "Fetcher": "edgekit.bindings.fetcher",
     "File": "edgekit.web.blob",
     "FormData": "edgekit.web.formdata",
+    "ForwardableEmailMessage": "edgekit.bindings.email_incoming",
     "HTTPError": "edgekit.errors",
     "Headers": "edgekit.web.headers",
+    "Hyperdrive": "edgekit.bindings.hyperdrive",
     "KVListResult": "edgekit.bindings.kv",
     "KVNamespace": "edgekit.bindings.kv",
+    "Message": "edgekit.bindings.queues",
+    "MessageBatch": "edgekit.bindings.queues",
     "Next": "edgekit.app",
+    "Queue": "edgekit.bindings.queues",
+    "R2Bucket": "edgekit.bindings.r2",
+    "R2MultipartUpload": "edgekit.bindings.r2_multipart",
+    "R2Object": "edgekit.bindings.r2_object",
+    "R2ObjectBody": "edgekit.bindings.r2_object",
+    "RateLimit": "edgekit.bindings.ratelimit",
     "ReadableStream": "edgekit.web.streams",
     "Request": "edgekit.web.request",
     "Response": "edgekit.web.response",
+    "RpcTarget": "edgekit.bindings.services",
     "ScheduledController": "edgekit.bindings.scheduled",
+    "SecretsStoreSecret": "edgekit.bindings.secrets_store",
+    "SendEmail": "edgekit.bindings.email",
     "URL": "edgekit.web.url",
     "URLSearchParams": "edgekit.web.url",
     "UnsupportedError": "edgekit.errors",
+    "Vectorize": "edgekit.bindings.vectorize",
     "WebSocket": "edgekit.web.websocket",
     "WebSocketPair": "edgekit.web.websocket",
     "Worker": "edgekit.worker",
     "WorkerEntrypoint": "edgekit.entrypoints",
+    "WorkerVersionMetadata": "edgekit.bindings.version",
     "fetch": "edgekit.client",
     "worker": "edgekit.worker",
 }

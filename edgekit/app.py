@@ -7,19 +7,21 @@ declared, at import; the chain of middlewares is built once, at the first event.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 from urllib.parse import unquote
 
 from edgekit.asgi import ASGIApp
 from edgekit.asgi_call import Mounted, call_asgi
 from edgekit.context import ExecutionContext
+from edgekit.cron import parse as parse_cron
 from edgekit.env import Env
 from edgekit.errors import ConfigError, HTTPError
 from edgekit.routing import ANY, Route, Router, split
 from edgekit.web.request import Request
 from edgekit.web.response import Response, convert
-from edgekit.worker import Dispatch, EventHandler, Handler, Worker, adapt, arity
+from edgekit.worker import Dispatch, EventHandler, Handler, Worker, adapt, arity, module_of
 
 if TYPE_CHECKING:
     from starlette.middleware import Middleware
@@ -62,6 +64,7 @@ class App(Worker):
         self._on_start: list[tuple[Handler, int]] = []
         self._on_stop: list[tuple[Handler, int]] = []
         self._by_name: dict[str, dict[str | None, EventHandler]] = {}
+        self._event_modules: list[str] = []
         self._started = False
 
     # Declaring --------------------------------------------------------------------------------------
@@ -155,13 +158,29 @@ class App(Worker):
         self._on_stop.append((handler, arity(handler, 0, 1, "on_stop")))
         return handler
 
+    @overload
+    def scheduled(self, cron: str | None = None) -> Callable[[H], H]: ...
+
+    @overload
+    def scheduled(self, cron: H) -> H: ...
+
     def scheduled(self, cron: Any = None) -> Any:
         """Run `(controller)`, `(controller, env)` or `(controller, env, ctx)` when a cron fires.
 
-        `@app.scheduled("*/5 * * * *")` takes that cron, `@app.scheduled` all that no other takes.
-        With a configuration file the crons are those of its `triggers`.
+        `@app.scheduled("*/5 * * * *")` takes that cron, `@app.scheduled` all that no other takes;
+        `controller` is a ScheduledController. With a configuration file the crons are those of its
+        `triggers`, and each handler's must be among them; without one they are the handlers'. Crons
+        are in UTC, and 1 to 7 are Sunday to Saturday: see edgekit.cron. A handler has 15 minutes.
         """
+        if isinstance(cron, str):
+            parse_cron(cron)
         return self._declare("scheduled", cron)
+
+    @overload
+    def queue(self, name: str | None = None) -> Callable[[H], H]: ...
+
+    @overload
+    def queue(self, name: H) -> H: ...
 
     def queue(self, name: Any = None) -> Any:
         """Run `(batch)`, `(batch, env)` or `(batch, env, ctx)` for messages of a queue.
@@ -202,6 +221,7 @@ class App(Worker):
         if name in handlers:
             raise ConfigError(f"{what}: there is one already")
         handlers[name] = adapt(handler, what)
+        self._event_modules.append(module_of(handler))
 
     def event_handler(self, kind: str, name: str | None = None) -> EventHandler | None:
         apps = self._apps()
@@ -284,6 +304,12 @@ class App(Worker):
         for cls, args, kwargs in reversed(self._asgi_middleware):
             asgi = cls(asgi, *args, **kwargs)
         return asgi
+
+    def _modules(self) -> list[str]:
+        routes = [*self._router.routes, *([self._fallback] if self._fallback else [])]
+        handlers = [route.handler for route in routes] + [each for each, _ in self._middleware]
+        names = [*map(module_of, handlers), *self._event_modules]
+        return [name for name in dict.fromkeys(names) if name in sys.modules]
 
     def _open(self, what: str) -> None:
         if self._started:

@@ -16,11 +16,14 @@ JSONC, named environments, secrets files. Where edgekit differs on purpose:
 
 from __future__ import annotations
 
+import datetime
 import difflib
+import hashlib
 import ipaddress
 import logging
 import os
 import re
+import uuid
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,8 +31,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from edgekit.errors import ConfigError
-from edgekit.formats import expand, read_document, read_dotenv
-from edgekit.kinds import Kinds, entries, named
+from edgekit.formats import read_document, read_secrets, secrets_files
+from edgekit.kinds import HyperdriveConfig, Kinds, entries, named
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +103,8 @@ class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_proxies: tuple[str, ...] = ()
     forwarded: Literal["any", "cloudflare", "forwarded", "x-forwarded"] = "any"
     max_body_bytes: Annotated[int, msgspec.Meta(ge=0)] = 100 * 1024 * 1024
+    cache_bytes: Annotated[int, msgspec.Meta(ge=0)] = 1024 * 1024 * 1024
+    ai_models: dict[str, str] = {}
 
 
 class _File(Kinds, frozen=True, kw_only=True):
@@ -123,7 +128,10 @@ class Config(Kinds, frozen=True, kw_only=True):
 
     `path` is the wrangler file, None without one; `root` its folder, or the one the search began in.
     `store` and `blobs` are URLs whose relative paths have been made absolute; `blobs` is None where
-    the store is to decide. `trusted_proxies` are CIDRs, `forwarded` the headers they set; `max_body_bytes` limits a request's body.
+    the store is to decide. `smtp` says how email leaves: smtp:, smtps:, file:PATH (in development a
+    folder of the store), None where nobody has said. `ai_url` is a server that speaks OpenAI's API,
+    `ai_models` its names of models by the platform's. `trusted_proxies` are CIDRs, `forwarded` the headers they set; `max_body_bytes` limits a request's body,
+    `cache_bytes` what all caches keep together.
     """
 
     store: str
@@ -141,8 +149,39 @@ class Config(Kinds, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ()
     forwarded: str = "any"
     max_body_bytes: int = 100 * 1024 * 1024
+    cache_bytes: int = 1024 * 1024 * 1024
+    smtp: str | None = None
+    ai_url: str | None = None
+    ai_key: str | None = None
+    ai_models: dict[str, str] = {}
     _secrets: dict[str, str] = {}
     _environ: Mapping[str, str] = {}
+
+    def version(self) -> dict[str, str]:
+        """`id`, `tag` and `timestamp` of what is deployed: EDGEKIT_VERSION_ID, _TAG and _TIMESTAMP.
+
+        Without those the id is a UUID made of what the configuration file and `main` contain, and the
+        timestamp is when the later of them was written: the same in all processes of a deployment.
+        """
+        files = [file for file in (self.path, self.main) if file is not None and file.is_file()]
+        content = b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)
+        written = max((file.stat().st_mtime for file in files), default=0.0)
+        moment = datetime.datetime.fromtimestamp(written, datetime.UTC)
+        own = {
+            "id": str(uuid.UUID(bytes=hashlib.sha256(content).digest()[:16], version=4)),
+            "tag": "",
+            "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
+        variables = {key: self._environ.get(f"EDGEKIT_VERSION_{key.upper()}") for key in own}
+        return {key: variables[key] or value for key, value in own.items()}
+
+    def secrets_files(self) -> list[Path]:
+        """The secrets files that were read, the later one's values before the earlier one's."""
+        return secrets_files(self.root, self.environment, dotenv=_reads_dotenv(self._environ))
+
+    def secret_names(self) -> list[str]:
+        """The names of the secrets that were read from files."""
+        return list(self._secrets)
 
     @property
     def development(self) -> bool:
@@ -172,6 +211,26 @@ class Config(Kinds, frozen=True, kw_only=True):
             logger.warning("%s", text)
         return values
 
+    def connection_string(self, entry: HyperdriveConfig) -> str:
+        """The database of a Hyperdrive binding: as wrangler, from CLOUDFLARE_ (or WRANGLER_)
+        HYPERDRIVE_LOCAL_CONNECTION_STRING_<BINDING>, in the environment or a secrets file, else from
+        localConnectionString. ConfigError where it is nowhere.
+        """
+        names = [
+            f"{owner}_HYPERDRIVE_LOCAL_CONNECTION_STRING_{entry.binding}"
+            for owner in ("CLOUDFLARE", "WRANGLER")
+        ]
+        for name in names:
+            for place in (self._environ, self._secrets):
+                if place.get(name):
+                    return place[name]
+        if entry.local_connection_string:
+            return entry.local_connection_string
+        raise ConfigError(
+            f"{_shown(self.path)}: hyperdrive ({entry.binding}): set {names[0]} in the environment,"
+            " or localConnectionString"
+        )
+
     def __repr__(self) -> str:
         return f"Config({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
@@ -194,13 +253,14 @@ def load(
 ) -> Config:
     """Read the configuration.
 
-    The file is `path`, else EDGEKIT_CONFIG, else the nearest one from `start` (the current folder)
-    upward, else none. `path` and EDGEKIT_CONFIG may name a folder: the search then starts there.
+    The file is `path`, else EDGEKIT_CONFIG (the first of `several`), else the nearest one from `start`
+    (the current folder) upward, else none. `path` and EDGEKIT_CONFIG may name a folder: the search then starts there.
     `env` picks a named environment, else CLOUDFLARE_ENV does; "" is the top level. `environ` stands
     for the process' environment. Raises ConfigError, which names the file and the key.
     """
     environ = os.environ if environ is None else environ
-    given = Path(os.path.abspath(path or environ.get("EDGEKIT_CONFIG") or start or "."))
+    configured = several(environ)
+    given = Path(os.path.abspath(path or (configured[0] if configured else start or ".")))
     file = find(given) if given.is_dir() else given
     root = file.parent if file else given
     environment = (environ.get("CLOUDFLARE_ENV") if env is None else env) or None
@@ -229,9 +289,35 @@ def load(
         trusted_proxies=project.edgekit.trusted_proxies,
         forwarded=project.edgekit.forwarded,
         max_body_bytes=project.edgekit.max_body_bytes,
+        cache_bytes=project.edgekit.cache_bytes,
+        smtp=_smtp(environ, store, base),
+        ai_url=environ.get("EDGEKIT_AI_URL") or None,
+        ai_key=environ.get("EDGEKIT_AI_KEY") or None,
+        ai_models=project.edgekit.ai_models,
         _secrets=secrets,
         _environ=environ,
     )
+
+
+def several(environ: Mapping[str, str] | None = None) -> list[Path]:
+    """The files that EDGEKIT_CONFIG names: one, or, of Workers beside each other, several, with the
+    separator of PATH between them. The first is that of the Worker that answers HTTP.
+    """
+    text = (os.environ if environ is None else environ).get("EDGEKIT_CONFIG") or ""
+    if os.path.exists(text):  # a path may have a separator in it
+        return [Path(text)]
+    return [Path(each) for each in text.split(os.pathsep) if each]
+
+
+def environments(file: Path) -> list[str]:
+    """The names of the environments that a wrangler file has."""
+    return list(read_document(file).get("env") or {})
+
+
+def bare() -> Config:
+    """The configuration of a Worker that has no file, nor looks for one."""
+    mode = os.environ.get("EDGEKIT_MODE") or "production"
+    return Config(store="memory:", root=Path.cwd(), mode=mode, _environ=os.environ)
 
 
 def find(folder: Path) -> Path | None:
@@ -413,37 +499,33 @@ def _shown(file: Path | None) -> str:
 # --- secrets files ---------------------------------------------------------------------------------
 
 
-def _readable(file: Path) -> bool:
-    # A folder named .env is somebody's virtual environment; a pipe is somebody's password manager.
-    return os.path.exists(file) and not os.path.isdir(file)
-
-
 def _read_secrets(
     root: Path, environment: str | None, declared: _Secrets | None, environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """The values of .dev.vars, or else of all .env files; only the required ones where those are listed.
-
-    `.dev.vars.ENV` stands for `.dev.vars` where it exists. Of the .env files the later wins:
-    .env, .env.local, .env.ENV, .env.ENV.local (wrangler's code; its documentation swaps the middle two).
-    """
-    suffixes = ("", f".{environment}") if environment else ("",)
-    values: dict[str, str] = {}
-    for suffix in reversed(suffixes):
-        if _readable(file := root / f".dev.vars{suffix}"):
-            values = read_dotenv(file)
-            break
-    else:
-        if environ.get("CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV", "").lower() != "false":
-            for name in (f".env{suffix}{end}" for suffix in suffixes for end in ("", ".local")):
-                if _readable(file := root / name):
-                    values.update(read_dotenv(file))
-            values = expand(values, environ if declared else {})
+    """The values of the secrets files; only the required ones where those are listed."""
+    files = secrets_files(root, environment, dotenv=_reads_dotenv(environ))
+    values = read_secrets(files, environ if declared else {})
     if declared:
         return {name: values[name] for name in declared.required if name in values}
     return values
 
 
+def _reads_dotenv(environ: Mapping[str, str]) -> bool:
+    return environ.get("CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV", "").lower() != "false"
+
+
 # --- EDGEKIT_* -------------------------------------------------------------------------------------
+
+
+def _smtp(environ: Mapping[str, str], store: str, base: Path) -> str | None:
+    if url := environ.get("EDGEKIT_SMTP"):
+        return _resolve(url, base, "EDGEKIT_SMTP") if url.startswith("file:") else url
+    if environ.get("EDGEKIT_MODE") != "development":
+        return None
+    scheme, _, folder = store.partition(":")
+    if scheme != "sqlite":
+        folder = ".edgekit/state"
+    return f"file:{os.path.abspath(base / folder / 'email')}"
 
 
 def _resolve(url: str, base: Path, variable: str) -> str:

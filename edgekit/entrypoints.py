@@ -11,6 +11,8 @@ class WorkerEntrypoint:
     """A Worker as a class: one object an event, with `self.env` and `self.ctx`.
 
     `async def fetch(self, request)` answers requests; (request, env) and (request, env, ctx) do too.
+    `scheduled(self, controller)`, `queue(self, batch)`, `email(self, message)` and `tail(self, events)`
+    answer those events, also with env, or env and ctx, behind.
     Serve it with `edgekit dev main:Default`, or as ASGI by `app = worker(Default)`.
     """
 

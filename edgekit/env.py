@@ -120,9 +120,10 @@ def _binding(declared: Declaration, value: Any) -> Any:
         raise ConfigError(f"{expected}, found nothing; {put}")
     # On real Workers a binding is a JavaScript object behind a wrapper, so its class proves nothing;
     # what can be told apart is a variable, and a binding that says it is of another kind.
-    if value is None or isinstance(value, str | int | float | list | dict):
+    kind = _kind(type(value))
+    if kind is None and (value is None or isinstance(value, str | int | float | list | dict)):
         raise ConfigError(f"{expected}, found a variable of that name; {put}")
-    if _kind(type(value)) not in (None, declared.kind):
+    if kind not in (None, declared.kind):
         raise ConfigError(f"{expected}, found the binding {_named(type(value))}; {put}")
     return value
 

@@ -3,11 +3,23 @@
     EdgekitError
     ├── ConfigError             a configuration file, an Env declaration or a route that cannot work
     ├── BindingError            a call on a binding failed; `.code` is the platform's number or status
-    │   └── KVError             (KVTypeError is also a TypeError)
+    │   ├── KVError             (KVTypeError is also a TypeError)
+    │   ├── R2Error             (R2TypeError is also a TypeError, R2RangeError a ValueError)
+    │   ├── ServiceError        a call to another Worker failed as such (ServiceTypeError is also a TypeError)
+    │   ├── SecretsStoreError
+    │   ├── CacheTypeError      also a TypeError
+    │   ├── RateLimitError
+    │   ├── D1Error             `.code` is SQLite's name of the error (D1TypeError is also a TypeError)
+    │   ├── AnalyticsError      (AnalyticsTypeError is also a TypeError)
+    │   ├── EmailError          `.code` is a name, such as "E_RECIPIENT_NOT_ALLOWED"
+    │   ├── AiError             `.name` is the platform's name of the error
+    │   ├── QueueError          (QueueTypeError is also a TypeError)
+    │   └── VectorizeError
     ├── HTTPError               raise it anywhere in a handler: it becomes that response
     ├── WebTypeError            what web standards call a TypeError; also a Python TypeError
     │   └── BodyUsedError       a body was read a second time
     ├── WebRangeError           what web standards call a RangeError; also a Python ValueError
+    ├── DataCloneError          a value that cannot be copied to where it was sent; also a TypeError
     ├── WebSyntaxError          text that is not what it claims to be (JSON, a form); also a ValueError
     ├── AbortError              what waited on an AbortSignal was aborted: the signal's default reason
     │   └── AbortTimeout        ... by AbortSignal.timeout; also a Python TimeoutError
@@ -34,9 +46,11 @@ class ConfigError(EdgekitError):
 
 
 class BindingError(EdgekitError):
-    """A binding refused or failed. `code` is the platform's status or error number, if it has one."""
+    """A binding refused or failed. `code` is the platform's status, error number or name of the
+    error, if it has one.
+    """
 
-    def __init__(self, message: str, *, code: int | None = None) -> None:
+    def __init__(self, message: str, *, code: int | str | None = None) -> None:
         super().__init__(message)
         self.code = code
 
@@ -47,6 +61,80 @@ class KVError(BindingError):
 
 class KVTypeError(KVError, TypeError):
     """A KV call whose arguments the platform refuses as a TypeError."""
+
+
+class R2Error(BindingError):
+    """An R2 operation was refused; `code` is the number that the text ends with, if it has one."""
+
+
+class R2TypeError(R2Error, TypeError):
+    """An R2 call whose arguments the platform refuses as a TypeError."""
+
+
+class R2RangeError(R2Error, ValueError):
+    """An R2 call whose arguments the platform refuses as a RangeError."""
+
+
+class ServiceError(BindingError):
+    """Another Worker could not be called. What its handler or method raises is raised as it is."""
+
+
+class ServiceTypeError(ServiceError, TypeError):
+    """A call of a method that the other Worker does not have, or does not let others call."""
+
+
+class SecretsStoreError(BindingError):
+    """A secret of the secrets store could not be had."""
+
+
+class CacheTypeError(BindingError, TypeError):
+    """A call on a cache that the platform refuses; it raises nothing but TypeErrors."""
+
+
+class RateLimitError(BindingError):
+    """A call of a rate limiter with options that it does not take."""
+
+
+class D1Error(BindingError):
+    """SQL was refused or failed; `code` is SQLite's name of the error, such as "SQLITE_CONSTRAINT"."""
+
+
+class D1TypeError(D1Error, TypeError):
+    """A D1 call whose arguments the platform refuses as a TypeError."""
+
+
+class AnalyticsError(BindingError):
+    """A query of analytics was refused or failed."""
+
+
+class AnalyticsTypeError(AnalyticsError, TypeError):
+    """A data point that the platform refuses as a TypeError."""
+
+
+class EmailError(BindingError):
+    """An email was refused or could not be handed on."""
+
+
+class AiError(BindingError):
+    """A model could not be run. `name` is the platform's: InferenceUpstreamError, AiInternalError."""
+
+    def __init__(
+        self, message: str, *, code: int | None = None, name: str = "InferenceUpstreamError"
+    ) -> None:
+        super().__init__(message, code=code)
+        self.name = name
+
+
+class VectorizeError(BindingError):
+    """A call on a vector index was refused; `code` is the platform's number of the error."""
+
+
+class QueueError(BindingError):
+    """A Queues operation was refused; `code` is the HTTP status of the platform's broker."""
+
+
+class QueueTypeError(QueueError, TypeError):
+    """A Queues call whose arguments the platform refuses as a TypeError."""
 
 
 class HTTPError(EdgekitError):
@@ -86,6 +174,10 @@ class WebSyntaxError(EdgekitError, ValueError):
     def __init__(self, message: str, *, path: str | None = None) -> None:
         super().__init__(message)
         self.path = path
+
+
+class DataCloneError(EdgekitError, TypeError):
+    """A value has no copy: what the web standards call a "DataCloneError". See bindings/values.py."""
 
 
 class AbortError(EdgekitError):

@@ -11,10 +11,11 @@ import datetime
 import json
 import logging
 import math
+import os
 import re
 import tomllib
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,35 @@ def read_dotenv(file: Path) -> dict[str, str]:
             line = binding.original.line + raw[: len(raw) - len(raw.lstrip())].count("\n")
             logger.warning("%s:%d: not NAME=VALUE; the line is ignored", file, line)
     return values
+
+
+def secrets_files(folder: Path, environment: str | None, *, dotenv: bool = True) -> list[Path]:
+    """The secrets files of a project: .dev.vars, or else (with `dotenv`) all .env files.
+
+    `.dev.vars.ENV` stands for `.dev.vars` where it exists. Of the .env files the later wins:
+    .env, .env.local, .env.ENV, .env.ENV.local (wrangler's code; its documentation swaps the middle two).
+    """
+    suffixes = ("", f".{environment}") if environment else ("",)
+    for suffix in reversed(suffixes):
+        if _readable(file := folder / f".dev.vars{suffix}"):
+            return [file]
+    names = (f".env{suffix}{end}" for suffix in suffixes for end in ("", ".local"))
+    return [folder / name for name in names if _readable(folder / name)] if dotenv else []
+
+
+def _readable(file: Path) -> bool:
+    # A folder named .env is somebody's virtual environment; a pipe is somebody's password manager.
+    return os.path.exists(file) and not os.path.isdir(file)
+
+
+def read_secrets(files: Iterable[Path], outside: Mapping[str, str]) -> dict[str, str]:
+    """The values of `secrets_files`; those of .env files are expanded, also from `outside`."""
+    values: dict[str, str] = {}
+    expanding = False
+    for file in files:
+        values.update(read_dotenv(file))
+        expanding = expanding or file.name.startswith(".env")
+    return expand(values, outside) if expanding else values
 
 
 _REFERENCE = re.compile(r"(?<!\\)\$(?:\{([^{}:-]+)(?::?-([^{}]*))?\}|([A-Za-z_][A-Za-z0-9_]*))")

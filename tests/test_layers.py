@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import json
 import subprocess
 import sys
@@ -85,7 +84,6 @@ def test_every_public_name_can_be_imported_and_is_listed_by_dir():
 
 
 def test_every_module_says_what_it_is():
-    for name in modules("."):
-        module = importlib.import_module(name)
-        empty = not Path(module.__file__ or "").read_text().strip()
-        assert empty or (module.__doc__ or "").strip(), name
+    for file in PACKAGE.rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        assert not tree.body or ast.get_docstring(tree), file

@@ -10,7 +10,6 @@ spelled out ("5", "true", "null"); a number may be a numeric string, and is cut 
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import (
     AsyncIterable,
     Awaitable,
@@ -33,6 +32,7 @@ from typing import (
 
 from edgekit import host
 from edgekit.bindings.chunks import collected, handed_out
+from edgekit.bindings.cursors import cursor_of, key_of
 from edgekit.bindings.webidl import integer, json_value, string, utf8
 from edgekit.engines.base import Delete, Put
 from edgekit.errors import KVError, KVTypeError, WebSyntaxError
@@ -60,7 +60,6 @@ _NOT_A_TYPE = (
     'Unknown response type. Possible types are "text", "arrayBuffer", "json", and "stream".'
 )
 _NOT_A_KEY = "Failed to execute '{}' on 'KvNamespace': parameter 1 is not of type 'string'."
-_BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 
 T = TypeVar("T")
 Number: TypeAlias = float | str | None
@@ -261,7 +260,7 @@ class KVNamespace(Spelled):
             self._space,
             now=host.now(),
             prefix=start,
-            after=None if cursor is None else _position(string(cursor) or ""),
+            after=None if cursor is None else key_of(string(cursor) or ""),
             limit=count + 1,
         )
         more = len(entries) > count
@@ -275,8 +274,7 @@ class KVNamespace(Spelled):
             keys.append(key)
         result = KVListResult(keys=keys, list_complete=not more)
         if more:
-            last = entries[count - 1].key
-            result["cursor"] = binascii.b2a_base64(last, newline=False).decode()
+            result["cursor"] = cursor_of(entries[count - 1].key)
         result["cacheStatus"] = None
         return result
 
@@ -426,20 +424,6 @@ def _utf8(value: Any, refusal: str) -> bytes:
 def _replaced(value: Any) -> str:
     """A string as it arrives at the platform's store by other ways than as a single key."""
     return _utf8(value, _NOT_A_KEY.format("get")).decode("utf-8", "replace")
-
-
-def _position(cursor: str) -> bytes | None:
-    """The key that a cursor stands for: the last of its page, in base64.
-
-    Decoded as the platform does it, which takes anything for base64: what is no digit is skipped,
-    and what follows the first "=" ignored.
-    """
-    digits = cursor.partition("=")[0].replace("-", "+").replace("_", "/")
-    data = bytes(c for c in digits.encode("ascii", "ignore") if c in _BASE64)
-    if len(data) % 4 == 1:
-        data = data[:-1]
-    key = binascii.a2b_base64(data + b"=" * (-len(data) % 4))
-    return key.decode("utf-8", "replace").encode() or None
 
 
 def _held(value: Any) -> bytes | memoryview | ReadableStream | list[bytes]:

@@ -31,20 +31,27 @@ STOP_SECONDS = 3.0  # what a child has to end by itself
 @click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True)
 @click.option("--ip", default="localhost", show_default=True, help="The address to listen on.")
 @click.option("--reload/--no-reload", default=True, help="Start anew when a file changes.")
-@options.configuration
+@click.option(
+    "--test-scheduled",
+    is_flag=True,
+    expose_value=False,
+    help="As in wrangler; here crons can always be fired by hand.",
+)
+@options.configurations
 def dev(
     target: str | None,
     port: int,
     ip: str,
     reload: bool,
-    config: str | None,
+    config: tuple[str, ...],
     env: str | None,
     persist_to: str | None,
 ) -> None:
     """Serve TARGET for development, and reload it when it changes.
 
     TARGET is module:app, a file, or a folder with a wrangler file; default: the current folder.
-    Changes of .py files, of the wrangler file and of .dev.vars or .env count.
+    Changes of .py files, of the wrangler file and of .dev.vars or .env count. Crons fire when they
+    are due; GET /cdn-cgi/handler/scheduled?cron=*+*+*+*+* fires one by hand.
     """
     from edgekit.cli import sockets
     from edgekit.cli.processes import Processes
@@ -118,12 +125,13 @@ def _watching(target: Target, processes: Processes) -> Iterator[set[str]]:
     import watchfiles
 
     from edgekit.cli.processes import Event
+    from edgekit.cli.target import others
 
     class Sources(watchfiles.DefaultFilter):
         def __call__(self, change: watchfiles.Change, path: str) -> bool:
             name = os.path.basename(path)
             relevant = name.endswith(".py") or name.startswith((".dev.vars", ".env", "wrangler."))
-            return (relevant or path == str(target.config)) and super().__call__(change, path)
+            return (relevant or path in configs) and super().__call__(change, path)
 
     def watch() -> None:
         # Where several edits come together, watchfiles waits until it has been quiet for 50 ms.
@@ -133,6 +141,10 @@ def _watching(target: Target, processes: Processes) -> Iterator[set[str]]:
 
     config = target.config if target.config.is_dir() else target.config.parent
     folders = {target.folder, config}
+    configs = {str(target.config)}
+    for file, folder in others():
+        configs.add(str(file))
+        folders |= {file.parent, folder}
     folders -= {folder for folder in folders if not folders.isdisjoint(folder.parents)}
     changed: set[str] = set()
     stop = threading.Event()

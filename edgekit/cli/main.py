@@ -10,10 +10,17 @@ from typing import Any
 
 import click
 
+from edgekit.cli.analytics import analytics
+from edgekit.cli.d1 import d1
 from edgekit.cli.dev import dev
 from edgekit.cli.init import init
 from edgekit.cli.kv import kv
+from edgekit.cli.queues import queues
+from edgekit.cli.secret import secret
+from edgekit.cli.secrets_store import secrets_store
 from edgekit.cli.serve import serve
+from edgekit.cli.types import types
+from edgekit.cli.vectorize import vectorize
 from edgekit.errors import EdgekitError
 
 
@@ -33,5 +40,5 @@ def main() -> None:
     """Workers-style fetch handlers, with their bindings, on any ASGI server."""
 
 
-for command in (init, dev, serve, kv):
+for command in (init, dev, serve, kv, d1, queues, analytics, vectorize, secret, secrets_store, types):
     main.add_command(command)

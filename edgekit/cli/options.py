@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def configuration(command: F) -> F:
     """`-c`, `-e` and `--persist-to`; `apply` is what they mean."""
+    return _configuration(command, multiple=False)
+
+
+def configurations(command: F) -> F:
+    """The same with `-c` several times: Workers in one process."""
+    return _configuration(command, multiple=True)
+
+
+def _configuration(command: F, *, multiple: bool) -> F:
+    more = "; several: the first answers HTTP, the others are its services" if multiple else ""
     for option in (
         click.option(
             "--persist-to",
@@ -22,7 +32,11 @@ def configuration(command: F) -> F:
         ),
         click.option("-e", "--env", metavar="NAME", help="The environment of the wrangler file."),
         click.option(
-            "-c", "--config", metavar="FILE", help="The wrangler file (sets EDGEKIT_CONFIG)."
+            "-c",
+            "--config",
+            metavar="FILE",
+            multiple=multiple,
+            help=f"The wrangler file (sets EDGEKIT_CONFIG){more}.",
         ),
     ):
         command = option(command)
@@ -30,13 +44,18 @@ def configuration(command: F) -> F:
 
 
 def apply(
-    environ: MutableMapping[str, str], config: str | None, env: str | None, persist_to: str | None
+    environ: MutableMapping[str, str],
+    config: str | Sequence[str] | None,
+    env: str | None,
+    persist_to: str | None,
 ) -> None:
     """Write the options into the environment, where config.py and child processes find them."""
-    if config is not None:
-        if not Path(config).exists():
-            raise click.ClickException(f"--config {config}: there is no such file")
-        environ["EDGEKIT_CONFIG"] = os.path.abspath(config)
+    files = [config] if isinstance(config, str) else config or ()
+    for file in files:
+        if not Path(file).exists():
+            raise click.ClickException(f"--config {file}: there is no such file")
+    if files:
+        environ["EDGEKIT_CONFIG"] = os.pathsep.join(map(os.path.abspath, files))
     if env is not None:
         environ["CLOUDFLARE_ENV"] = env
     if persist_to is not None:

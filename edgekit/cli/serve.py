@@ -49,14 +49,14 @@ _FAILED_STARTS = 3  # in a row, after which the parent gives up
     metavar="N",
     help="Answer 503 above so many connections and requests a worker.",
 )
-@options.configuration
+@options.configurations
 def serve(
     target: str | None,
     host: str,
     port: int,
     uds: str | None,
     workers: int,
-    config: str | None,
+    config: tuple[str, ...],
     env: str | None,
     persist_to: str | None,
     **server: Any,

@@ -1,8 +1,9 @@
 """TARGET: what `dev` and `serve` are told to run, and how it becomes an ASGI app.
 
 TARGET is `module:app`, a file, `file:app`, a folder, or nothing, which is the current folder. In a
-folder it is the `main` of the wrangler file, or else main.py. Without `:app` the app is looked for
-by name: see `_discover`. `resolve` imports nothing; `load` does.
+folder it is the `main` of the wrangler file, or else main.py, or else the wrangler file's assets
+alone. Without `:app` the app is looked for by name: see `_discover`. `resolve` imports nothing;
+`load` does.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from edgekit.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgekit.asgi import ASGIApp
+    from edgekit.config import Config
+    from edgekit.worker import Worker
 
 _USUAL = "main.py"
 
@@ -32,11 +35,13 @@ _USUAL = "main.py"
 class Target:
     """`module` is imported with `folder` first on sys.path; `file` is it, where a file was named.
 
+    Without a module there are only assets.
+
     `config` is the wrangler file, or the folder from which upward there is none.
     `workers_project`: the file is the `main` of that wrangler file.
     """
 
-    module: str
+    module: str | None
     attribute: str | None
     folder: Path
     file: Path | None
@@ -53,11 +58,14 @@ def resolve(text: str | None) -> Target:
     path = Path(os.path.abspath(place))
     if path.is_dir() or path.is_file():
         folder = path if path.is_dir() else path.parent
-        config, main = _configured(folder)
+        config, main, assets = _configured(folder)
         if path.is_dir():
+            usual = folder / _USUAL
+            if main is None and assets and not attribute and not usual.is_file():
+                return Target(None, None, folder, None, config, workers_project=False)
             # A main.py here is nearer than a wrangler file further up.
-            further_up = config.parent in folder.parents and (folder / _USUAL).is_file()
-            path = main if main and not further_up else folder / _USUAL
+            further_up = config.parent in folder.parents and usual.is_file()
+            path = main if main and not further_up else usual
         return _file(path, attribute, config, main)
     if not all(part.isidentifier() for part in place.split(".")) or place.endswith(".py"):
         raise ConfigError(f"{place}: there is no such file or folder")
@@ -66,15 +74,34 @@ def resolve(text: str | None) -> Target:
         raise ConfigError(
             f"{place}: there is no such file or folder, and no such module in {folder}"
         )
-    config, main = _configured(folder)
+    config, *_ = _configured(folder)
     return Target(place, attribute, folder, None, config, workers_project=False)
 
 
 def load(target: Target) -> ASGIApp:
-    """Import the target: its app, made a Worker where it is a function or a class.
+    """Import the target: its app, made a Worker where it is a function or a class, and the Workers
+    beside it, which EDGEKIT_CONFIG names.
 
     Raises whatever the import raises, and ConfigError when what is there is no app.
     """
+    from edgekit import config as configuration
+    from edgekit.worker import Worker
+
+    app = _load(target)
+    if others := configuration.several()[1:]:
+        if not isinstance(app, Worker):
+            raise ConfigError(
+                "several configurations need Workers: the first one is an app of another framework"
+            )
+        app.beside = [_load_beside(path) for path in others]
+    return app
+
+
+def _load(target: Target) -> ASGIApp:
+    if target.module is None:
+        from edgekit.runtime.assets_front import AssetsOnly
+
+        return AssetsOnly()
     from edgekit.compat import finder
 
     finder.install(target.folder, first=target.workers_project)
@@ -95,6 +122,40 @@ def load(target: Target) -> ASGIApp:
     return _as_app(found, f"{target.module}:{target.attribute}")
 
 
+def _load_beside(path: Path) -> Worker:
+    """A Worker by its configuration file, with its modules apart from all others."""
+    from edgekit.cli.imports import OwnModules
+    from edgekit.compat import finder
+    from edgekit.runtime.assets_front import AssetsOnly
+    from edgekit.worker import Worker
+
+    config = _read(path)
+    if config.main is None and config.assets is None:
+        raise ConfigError(f'{path}: a Worker beside others needs a "main"')
+    app: ASGIApp = AssetsOnly()
+    if config.main is not None:
+        target = _file(config.main, None, path, config.main)
+        own = OwnModules(config.name or target.folder.name, target.folder)
+        sys.meta_path.insert(0, own)
+        finder.install(target.folder, first=True)
+        app = _discover(import_module(f"{own.package}.{target.module}"), target)
+    if not isinstance(app, Worker):
+        raise ConfigError(f"{path}: main is an app of another framework, not a Worker")
+    app.config = str(path)
+    return app
+
+
+def others() -> list[tuple[Path, Path]]:
+    """The configuration file of each Worker beside the first, and the folder of its code."""
+    from edgekit import config as configuration
+
+    found = []
+    for path in configuration.several()[1:]:
+        main = _read(path).main
+        found.append((path, main.parent if main is not None else path.parent))
+    return found
+
+
 def _split(text: str) -> tuple[str, str | None]:
     place, colon, attribute = text.rpartition(":")
     # What follows the colon of C:\project is no name.
@@ -105,17 +166,23 @@ def _split(text: str) -> tuple[str, str | None]:
     return text, None
 
 
-def _configured(folder: Path) -> tuple[Path, Path | None]:
-    """The wrangler file of a target in `folder` (or `folder` itself), and the file it calls main."""
+def _configured(folder: Path) -> tuple[Path, Path | None, bool]:
+    """The wrangler file of a target in `folder` (or `folder` itself), the file it calls main, and
+    whether it has assets.
+    """
+    config = _read(None, folder)
+    return config.path or config.root, config.main, config.assets is not None
+
+
+def _read(path: Path | None, folder: Path | None = None) -> Config:
     from edgekit import config as configuration
 
     # Whoever serves loads it again, and logs what there is to warn of.
     configuration.logger.disabled = True
     try:
-        config = configuration.load(start=folder)
+        return configuration.load(path, start=folder)
     finally:
         configuration.logger.disabled = False
-    return config.path or config.root, config.main
 
 
 def _file(path: Path, attribute: str | None, config: Path, main: Path | None) -> Target:

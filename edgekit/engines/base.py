@@ -38,11 +38,11 @@ class Delete(NamedTuple):
 
 
 class Fence(NamedTuple):
-    """A condition on a write: the record at (space, key) has exactly this value now."""
+    """A condition on a write: the record at (space, key) has exactly this value now; None: there is none."""
 
     space: str
     key: bytes
-    token: bytes
+    token: bytes | None
 
 
 class Record(NamedTuple):
@@ -95,12 +95,16 @@ class Records(Protocol):
         ...
 
     async def apply(
-        self, ops: Sequence[Put | Delete], *, now: float, fence: Fence | None = None
+        self,
+        ops: Sequence[Put | Delete],
+        *,
+        now: float,
+        fence: Fence | Sequence[Fence] | None = None,
     ) -> None:
         """Apply all operations or none, in order.
 
-        Raises FencedOut, and changes nothing, when `fence` is given and its record is not (or no
-        longer, at `now`) what it says.
+        Raises FencedOut, and changes nothing, when `fence` is given and its record (of several, one
+        of their records) is not, or no longer, at `now`, what it says.
         """
         ...
 
@@ -115,6 +119,58 @@ class Records(Protocol):
     async def close(self) -> None:
         """Finish the writes under way, then release files and threads. Closing twice is fine."""
         ...
+
+
+class Lease(NamedTuple):
+    """Who holds a lease: `holder` is what it called itself, such as its address."""
+
+    holder: str
+    token: int
+    expires: float
+
+
+class Leases(Protocol):
+    """Names that one holder at a time has, for a while, whatever process it lives in.
+
+    A token is greater than every token given out before it, for any name, for ever; so the higher
+    one is the newer holder. `lease_fence(name, token)` makes a write to the same store depend on it.
+    Every method raises StorageError when the store cannot be read or written, or is closed.
+    """
+
+    async def acquire(self, name: str, holder: str, *, ttl: float, now: float) -> int | None:
+        """A token, where nobody else has the lease: it is `holder`'s for `ttl` seconds from `now`.
+
+        Who has it already gets the same token again. Of several who ask at once, one gets it.
+        """
+        ...
+
+    async def renew(self, name: str, token: int, *, ttl: float, now: float) -> bool:
+        """Keep it for `ttl` seconds from `now`; False, and no effect, when it has been lost."""
+        ...
+
+    async def release(self, name: str, token: int, *, now: float) -> None:
+        """Let it go, for the next who asks; nothing happens when it has been lost."""
+        ...
+
+    async def lookup(self, name: str, *, now: float) -> Lease | None:
+        """Who has it now."""
+        ...
+
+
+# Leases are records, so that a fence can name one, and so that sweeping removes those that are over.
+LEASES = "leases"
+
+
+def lease_fence(name: str, token: int) -> Fence:
+    """For `Records.apply`: only while the lease `name` is held with `token`."""
+    return Fence(LEASES, name.encode(), b"%d" % token)
+
+
+def fences(fence: Fence | Sequence[Fence] | None) -> Sequence[Fence]:
+    """What `apply` was given as `fence`, as a sequence."""
+    if fence is None:
+        return ()
+    return (fence,) if isinstance(fence, Fence) else fence
 
 
 def chunked(value: bytes | Sequence[bytes]) -> list[bytes]:

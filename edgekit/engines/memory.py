@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 
-from edgekit.engines.base import CHUNK, Delete, Entry, Fence, Put, Record, chunked
+from edgekit.engines.base import CHUNK, Delete, Entry, Fence, Put, Record, chunked, fences
 from edgekit.errors import FencedOut, StorageError
 
 
@@ -56,12 +56,16 @@ class MemoryRecords:
         return entries
 
     async def apply(
-        self, ops: Sequence[Put | Delete], *, now: float, fence: Fence | None = None
+        self,
+        ops: Sequence[Put | Delete],
+        *,
+        now: float,
+        fence: Fence | Sequence[Fence] | None = None,
     ) -> None:
-        if fence is not None:
-            held = self._live(fence.space, fence.key, now)
-            if held is None or b"".join(held.value) != fence.token:
-                raise FencedOut(f"{fence.space}: the lease is held by somebody else, or by nobody")
+        for space, key, token in fences(fence):
+            held = self._live(space, key, now)
+            if (held and b"".join(held.value)) != token:
+                raise FencedOut(f"{space}: the lease is held by somebody else, or by nobody")
         self._check_open()
         # What can fail comes first: a record that cannot be made leaves the others unwritten.
         made = [

@@ -18,7 +18,7 @@ from typing import cast
 
 import apsw
 
-from edgekit.engines.base import Delete, Entry, Fence, Put, Record, chunked
+from edgekit.engines.base import Delete, Entry, Fence, Put, Record, chunked, fences
 from edgekit.engines.sqlite_file import SQLiteFile
 from edgekit.errors import FencedOut
 
@@ -81,7 +81,7 @@ class SQLiteRecords:
         def read(con: apsw.Connection) -> list[Record | None]:
             records: list[Record | None] = []
             with con:  # one transaction, hence one snapshot
-                records.extend(_read(con, space, key, now) for key in keys)
+                records.extend(read_record(con, space, key, now) for key in keys)
             return records
 
         return await self._file.read(read)
@@ -109,10 +109,14 @@ class SQLiteRecords:
         return await self._file.read(read)
 
     async def apply(
-        self, ops: Sequence[Put | Delete], *, now: float, fence: Fence | None = None
+        self,
+        ops: Sequence[Put | Delete],
+        *,
+        now: float,
+        fence: Fence | Sequence[Fence] | None = None,
     ) -> None:
         size = sum(_size_of(op.value) for op in ops if isinstance(op, Put))
-        work = partial(_apply, ops=ops, now=now, fence=fence)
+        work = partial(apply_ops, ops=ops, now=now, fence=fence)
         await self._file.write(work, ops=len(ops), size=size)
 
     async def sweep(self, *, now: float, limit: int = 1000) -> int:
@@ -130,7 +134,8 @@ class SQLiteRecords:
         await self._file.close()
 
 
-def _read(con: apsw.Connection, space: str, key: bytes, now: float) -> Record | None:
+def read_record(con: apsw.Connection, space: str, key: bytes, now: float) -> Record | None:
+    """`Records.get` within a transaction, for engines that keep theirs among the records."""
     row = con.execute(_GET, (space, key)).get
     if row is None:
         return None
@@ -142,13 +147,18 @@ def _read(con: apsw.Connection, space: str, key: bytes, now: float) -> Record | 
     return Record([data for (data,) in con.execute(_GET_CHUNKS, (space, key))], meta, expires)
 
 
-def _apply(
-    con: apsw.Connection, *, ops: Sequence[Put | Delete], now: float, fence: Fence | None
+def apply_ops(
+    con: apsw.Connection,
+    *,
+    ops: Sequence[Put | Delete],
+    now: float,
+    fence: Fence | Sequence[Fence] | None,
 ) -> None:
-    if fence is not None:
-        held = _read(con, fence.space, fence.key, now)
-        if held is None or b"".join(held.value) != fence.token:
-            raise FencedOut(f"{fence.space}: the lease is held by somebody else, or by nobody")
+    """`Records.apply` within a transaction."""
+    for space, key, token in fences(fence):
+        held = read_record(con, space, key, now)
+        if (held and b"".join(held.value)) != token:
+            raise FencedOut(f"{space}: the lease is held by somebody else, or by nobody")
     for op in ops:
         if isinstance(op, Delete):
             con.execute(_DELETE, op)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from edgekit.asgi import ASGIApp, Message, Receive, Scope, Send
@@ -27,12 +28,21 @@ class EdgeMiddleware:
     request and web socket, and reaches the wrapped app by `await env.ORIGIN.fetch(request)`. After
     `ctx.pass_through_on_exception()`, an error is answered by the wrapped app, while the body is
     unread. `config` is the path of a wrangler file, as for App. The wrapped app's lifespan runs.
+    `services` are other Workers by name, which the configuration's `services` may name; each has its
+    own `config`, or none.
     """
 
-    def __init__(self, app: ASGIApp, worker: Any, config: str | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        worker: Any,
+        config: str | None = None,
+        services: Mapping[str, Any] | None = None,
+    ) -> None:
         made = as_worker(worker)
         self._app = app
-        self._isolate = Isolate(made, config=config)
+        beside = {name: as_worker(other) for name, other in services.items()} if services else None
+        self._isolate = Isolate(made, config=config, beside=beside)
 
         async def call(request: Request) -> Response:
             return await call_asgi(app, request, ExecutionContext(self._isolate.background.spawn))

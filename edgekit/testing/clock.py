@@ -21,6 +21,10 @@ class _Timer:
         self.callback = None
 
 
+def _is_over(sleeper: asyncio.Future[None] | _Timer) -> bool:
+    return sleeper.callback is None if isinstance(sleeper, _Timer) else sleeper.done()
+
+
 class ManualClock:
     """Time that only `advance` moves. `now` is in seconds since 1970.
 
@@ -54,19 +58,34 @@ class ManualClock:
         return timer
 
     def advance(self, seconds: float) -> None:
-        """Move time forward; wake or call, in order, whoever waited until then."""
+        """Move time forward; wake or call, in order, whoever waited until then.
+
+        Timers are called at their own moment. Who sleeps goes on when the event loop runs, which is
+        when all of the time has passed: TestClient.advance goes from one moment to the next.
+        """
         if seconds < 0:
             raise ValueError("time does not go backwards")
-        self._now += seconds
-        while self._sleepers and self._sleepers[0][0] <= self._now:
+        self.turn_to(self._now + seconds)
+
+    def turn_to(self, moment: float) -> None:
+        """`advance` until `now` is `moment`."""
+        while (due := self.due()) is not None and due <= moment:
+            self._now = max(self._now, due)
             sleeper = heapq.heappop(self._sleepers)[2]
-            if isinstance(sleeper, _Timer):
-                callback, sleeper.callback = sleeper.callback, None
-                if callback is not None:
-                    callback()
-            elif not sleeper.done():
+            if isinstance(sleeper, asyncio.Future):
                 sleeper.set_result(None)
+            else:
+                callback, sleeper.callback = sleeper.callback, None
+                assert callback is not None
+                callback()
+        self._now = max(self._now, moment)
         self._look()
+
+    def due(self) -> float | None:
+        """The moment that somebody waits for next; None where nobody waits."""
+        while self._sleepers and _is_over(self._sleepers[0][2]):
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] if self._sleepers else None
 
     def _look(self) -> None:
         if not any(isinstance(s, asyncio.Future) and not s.done() for _, _, s in self._sleepers):

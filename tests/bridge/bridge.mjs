@@ -9,17 +9,34 @@ const require = createRequire(join(resolve(process.argv[2]), "package.json"));
 const { Miniflare } = require("miniflare");
 
 const bindings = {
+  serviceBindings: { CALLEE: "callee", CONSUMER: "consumer" },
+  queueProducers: { QUEUE: "bridge", ECHO: "echo", WORK: "work" },
   kvNamespaces: ["KV"],
+  d1Databases: ["DB"],
+  r2Buckets: ["R2"],
+  ratelimits: { RATELIMIT: { namespace_id: "1", simple: { limit: 5, period: 60 } } },
 };
+
+const now = { maxBatchTimeout: 0 };
+const queueConsumers = {
+  bridge: { maxBatchSize: 100, maxBatchTimeout: 60 },
+  echo: { ...now, maxBatchSize: 1 },
+  work: { ...now, maxBatchSize: 10, maxRetries: 2, deadLetterQueue: "letters" },
+  letters: { ...now, maxBatchSize: 10 },
+};
+
+const script = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
+const shared = { modules: true, compatibilityDate: "2026-07-01", compatibilityFlags: ["service_binding_extra_handlers"] };
 
 const platform = new Miniflare({
   host: "127.0.0.1",
   port: 0,
   cf: false, // or it would ask the network where it is
-  modules: true,
-  script: readFileSync(new URL("worker.mjs", import.meta.url), "utf8"),
-  compatibilityDate: "2026-07-01",
-  ...bindings,
+  workers: [
+    { ...shared, name: "worker", script: script("worker.mjs"), ...bindings },
+    { ...shared, name: "callee", script: script("callee.mjs") },
+    { ...shared, name: "consumer", script: script("consumer.mjs"), queueConsumers },
+  ],
 });
 console.log(String(await platform.ready));
 

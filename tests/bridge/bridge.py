@@ -15,9 +15,11 @@ import subprocess
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from edgekit.web.headers import Headers
 from edgekit.web.spelling import camel
 from edgekit.web.streams import ReadableStream
 
@@ -39,6 +41,13 @@ class Stream:
     """A ReadableStream of these chunks, as an argument; of one chunk, as a result."""
 
     chunks: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Sized:
+    """The body of a Response, as an argument: a stream whose length the platform knows."""
+
+    data: bytes
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,8 @@ class Bridge:
         with contextlib.closing(http.client.HTTPConnection(*self._address)) as connection:
             connection.request("POST", "/", body, {"content-type": "application/json"})
             answers = json.loads(connection.getresponse().read())
+        if clear and "error" in answers[0]:
+            raise RuntimeError(f"{binding} could not be emptied: {answers[0]['error']}")
         return [
             Failure(**answer["error"]) if "error" in answer else decode(answer["ok"])
             for answer in answers[-len(calls) :]
@@ -136,10 +147,18 @@ def encode(value: Any, shift: int = 0) -> Any:
             return {"$": "bytes", "value": base64.b64encode(value).decode()}
         case Stream():
             return {"$": "stream", "value": [encode(chunk) for chunk in value.chunks]}
+        case Sized():
+            return {"$": "body", "value": base64.b64encode(value.data).decode()}
+        case Headers():
+            return {"$": "headers", "value": list(value.items())}
+        case datetime():
+            return {"$": "date", "value": round(value.timestamp() * 1000)}
         case Repeat():
             return {"$": "repeat", "value": encode(value.unit), "count": value.count}
         case Result():
             return {"$": "result", "call": value.call + shift, "path": [value.name]}
+        case set():
+            return {"$": "set", "value": [encode(item, shift) for item in value]}
         case list() | tuple():
             return [encode(item, shift) for item in value]
         case dict():
@@ -163,8 +182,14 @@ def decode(value: Any) -> Any:
             return float(value["value"].replace("Infinity", "inf"))
         case "bytes":
             return base64.b64decode(value["value"])
+        case "date":
+            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=value["value"])
         case "stream":
             return Stream((base64.b64decode(value["value"]),))
+        case "set":
+            return set(value["value"])
+        case "error":
+            return Failure(value["name"], value["message"])
         case "map":
             return {key: decode(item) for key, item in value["value"]}
     raise ValueError(f"no such tag: {value}")
@@ -179,8 +204,14 @@ def _local(value: Any, results: list[Any]) -> Any:
     match value:
         case Stream():
             return ReadableStream(iter(value.chunks))
+        case Sized():
+            return ReadableStream((value.data,))
         case Repeat():
             return value.unit * value.count
+        case list():
+            return [_local(item, results) for item in value]
+        case dict():
+            return {key: _local(item, results) for key, item in value.items()}
         case Result():
             result = results[value.call]
             return result.get(value.name) if isinstance(result, dict) else None

@@ -14,6 +14,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tests.bridge.bridge import Call, Failure, Stream
+from tests.bridge.differences_cache import CACHE
+from tests.bridge.differences_d1 import D1
+from tests.bridge.differences_queues import QUEUES
+from tests.bridge.differences_r2 import R2
 
 
 class Difference(NamedTuple):
@@ -75,6 +79,10 @@ def _refused_here(call: Call, real: Any, here: Any) -> bool:
         and here.message.endswith("parameter 1 is not of type 'string'.")
         and not isinstance(call.args[0], str)
     )
+
+
+def _asks(call: Call, name: str) -> bool:
+    return name in call.options.get("headers", {})
 
 
 KNOWN_DIFFERENCES: list[Difference] = [
@@ -142,6 +150,79 @@ KNOWN_DIFFERENCES: list[Difference] = [
             and r"\ud" in json.dumps(call.options.get("metadata"))
         ),
     ),
+    Difference(
+        "RATELIMIT",
+        "calls with another period in between",
+        "Miniflare then forgets all counts of the namespace; here each period has its own",
+        (
+            *(Call("limit", ({"key": "a"},)),) * 5,
+            Call("limit", ({"key": "a", "period": 10},)),
+            Call("limit", ({"key": "a"},)),
+        ),
+        lambda call, real, here: real == {"success": True} and here == {"success": False},
+    ),
+    Difference(
+        "Assets",
+        "a Range is answered by 206 or 416",
+        "the platform's server of assets sends the whole file and leaves ranges to the network before it",
+        (Call("fetch", ("/digits.txt",), {"headers": {"range": "bytes=2-4"}}),),
+        lambda call, real, here: real[0] == 200 and here[0] in (206, 416) and _asks(call, "range"),
+    ),
+    Difference(
+        "Assets",
+        "If-None-Match with several tags, or `*`",
+        "it is read as RFC 9110 says; the platform compares the whole header with one tag",
+        (Call("fetch", ("/digits.txt",), {"headers": {"if-none-match": "*"}}),),
+        lambda call, real, here: real[0] == 200 and here[0] == 304 and _asks(call, "if-none-match"),
+    ),
+    Difference(
+        "Assets",
+        "`app.js.br` and `app.js.gz` are sent in the place of app.js to who accepts the coding",
+        "the platform compresses in the network before it; here whoever builds the files can",
+        (Call("fetch", ("/packed.txt",), {"headers": {"accept-encoding": "gzip"}}),),
+        lambda call, real, here: (
+            here[1].get("vary") == "accept-encoding" and real[::2] == here[::2]
+        ),
+    ),
+    Difference(
+        "Assets",
+        "`.git`, `.env*`, `.dev.vars*`, `/node_modules` and the project's configuration are no assets",
+        "a server may be pointed at a whole project; `.assetsignore` can take them back",
+        (Call("fetch", ("/.env",)),),
+        lambda call, real, here: real[2] == "SECRET=1" and here[2] == f"worker GET {call.args[0]}",
+    ),
+    Difference(
+        "Assets",
+        "links that lead out of the directory are not followed",
+        "nothing outside the directory is ever served; Miniflare follows them",
+        (Call("fetch", ("/link.txt",)),),
+        lambda call, real, here: real[2] == "outside" and here[2] == f"worker GET {call.args[0]}",
+    ),
+    Difference(
+        "Assets",
+        "`$&` and the like in what a splat or placeholder has matched",
+        "JavaScript's replace() takes them for patterns; here they are text",
+        (Call("fetch", ("/s/$&",)),),
+        lambda call, real, here: "$" in call.args[0] and real[::2] == here[::2],
+    ),
+    Difference(
+        "Assets",
+        "a line of `_headers` that is no legal header",
+        "it is ignored with a warning; the platform answers every request it is for with 500",
+        (Call("fetch", ("/wrong.txt",)),),
+        lambda call, real, here: real[0] == 500 and here[0] == 200,
+    ),
+    Difference(
+        "CALLEE",
+        "methods whose name begins with an underscore",
+        "in Python they are private; JavaScript has #names for that",
+        (Call("_hidden"),),
+        lambda call, real, here: call.method.startswith("_") and isinstance(here, Failure),
+    ),
+    *(Difference("CACHE", *each) for each in CACHE),
+    *(Difference("DB", *each) for each in D1),
+    *(Difference("QUEUE", *each) for each in QUEUES),
+    *(Difference("R2", *each) for each in R2),
 ]
 
 

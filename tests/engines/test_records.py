@@ -269,6 +269,21 @@ async def test_a_fenced_write_needs_the_token(records: Records) -> None:
     assert await keys_of(records) == [b"a"]
 
 
+async def test_a_fence_of_none_needs_that_there_is_no_record(records: Records) -> None:
+    fence = Fence("s", b"a", None)
+    first, second = await asyncio.gather(
+        records.apply([Put("s", b"a", b"1", b"", NOW + 10)], now=NOW, fence=fence),
+        records.apply([Put("s", b"a", b"2")], now=NOW, fence=fence),
+        return_exceptions=True,
+    )
+    assert first is None
+    assert isinstance(second, FencedOut)
+    await records.apply([Put("s", b"a", b"3")], now=NOW + 10, fence=fence)  # it has expired
+    record = await records.get("s", b"a", now=NOW + 10)
+    assert record is not None
+    assert record.value == [b"3"]
+
+
 async def test_a_fence_sees_the_writes_before_it(records: Records) -> None:
     taken, given = await asyncio.gather(
         records.apply([Put("leases", b"l", b"8")], now=NOW),
@@ -412,7 +427,7 @@ class EnginesAgainstADict(RuleBasedStateMachine):
             min_size=1,
             max_size=4,
         ),
-        fence=st.none() | st.tuples(SPACES, KEYS, VALUES),
+        fence=st.none() | st.tuples(SPACES, KEYS, VALUES | st.none()),
     )
     def apply(self, ops: list[Any], fence: Any) -> None:
         made: list[Put | Delete] = []

@@ -25,6 +25,7 @@ from edgekit import (
     ReadableStream,
     Request,
     Response,
+    ScheduledController,
     WebSocketPair,
     Worker,
     WorkerEntrypoint,
@@ -203,10 +204,33 @@ async def kv(visits: KVNamespace) -> None:
     assert_type(page.list_complete, bool)
 
 
+@app.scheduled("*/5 * * * *")
+async def often(controller: ScheduledController, env: AppEnv, ctx: ExecutionContext) -> None:
+    assert_type(controller.cron, str)
+    assert_type(controller.scheduled_time, int)
+    controller.no_retry()
+
+
+@app.scheduled
+async def whatever(controller: ScheduledController) -> None: ...
+
+
+@app.queue("jobs")
+async def jobs(batch: Any) -> None: ...
+
+
+async def decorated(controller: ScheduledController, env: AppEnv) -> None:
+    await whatever(controller)
+    await often(controller, env, ExecutionContext())
+
+
 async def tests() -> None:
     async with TestClient(app, env={"GREETING": "Hi"}, clock=ManualClock()) as client:
         response = await client.post("/two/1", json={"item": "tea"}, headers={"a": "b"})
         assert_type(response, Response)
         assert_type(response.status, int)
         client.clock.advance(60)
+        await client.advance(60)
+        assert_type((await client.scheduled("*/5 * * * *", time=0)).outcome, str)
+        await client.queue("jobs", [{"body": 1}, "text"])
     assert_type(await app.fetch("http://localhost/", {"VISITS": None}), Response)

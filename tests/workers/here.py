@@ -21,6 +21,21 @@ async def main(folder: Path) -> None:
         "main": "main.py",
         "vars": given["bindings"],
         "kv_namespaces": [{"binding": name} for name in given["kvNamespaces"]],
+        "r2_buckets": [{"binding": name} for name in given["r2Buckets"]],
+        "d1_databases": [{"binding": name} for name in given["d1Databases"]],
+        "queues": {
+            "producers": [
+                {"binding": name, "queue": queue} for name, queue in given["queueProducers"].items()
+            ],
+            "consumers": [
+                {
+                    "queue": queue,
+                    "max_batch_timeout": options["maxBatchTimeout"],
+                    "max_retries": options["maxRetries"],
+                }
+                for queue, options in given["queueConsumers"].items()
+            ],
+        },
     }
     (folder / "wrangler.json").write_text(json.dumps(config))
     sys.path.insert(0, str(folder))
@@ -31,7 +46,8 @@ async def main(folder: Path) -> None:
     server = uvicorn.Server(uvicorn.Config(app, proxy_headers=False, log_level="warning"))
     serving = asyncio.create_task(server.serve([listener]))
     print(f"http://127.0.0.1:{listener.getsockname()[1]}/", flush=True)
-    await asyncio.to_thread(sys.stdin.read)
+    ended = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
+    await asyncio.wait({ended, serving}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     await serving
 

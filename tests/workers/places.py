@@ -30,6 +30,10 @@ PLACES = ("uvicorn", "workerd", "pyodide")
 # What the portable suite's program finds in env, in Miniflare's words.
 BINDINGS: dict[str, Any] = {
     "kvNamespaces": ["KV"],
+    "r2Buckets": ["R2"],
+    "d1Databases": ["DB"],
+    "queueProducers": {"QUEUE": "jobs"},
+    "queueConsumers": {"jobs": {"maxBatchTimeout": 0.1, "maxRetries": 5}},
     "bindings": {"GREETING": "Howdy", "SETTINGS": {"a": [1, None], "b": {"c": True}}},
 }
 # Rooms that no portable module imports.

@@ -11,18 +11,25 @@ import traceback
 from collections.abc import AsyncIterator
 from typing import Any
 
+import checks_d1
 import checks_kv
+import checks_queues
+import checks_r2
 
 from edgekit import (
     URL,
     App,
+    D1Database,
     Env,
     ExecutionContext,
     FormData,
     Headers,
     HTTPError,
     KVNamespace,
+    MessageBatch,
     Next,
+    Queue,
+    R2Bucket,
     ReadableStream,
     Request,
     Response,
@@ -34,14 +41,33 @@ from edgekit import (
 
 class SuiteEnv(Env):
     KV: KVNamespace
+    R2: R2Bucket
+    DB: D1Database
+    QUEUE: Queue
     GREETING: str = "Hello"
     SETTINGS: dict[str, Any] = {}
 
 
 app = App(SuiteEnv)
 CHECKS = {
-    f"kv.{name}": check for name, check in vars(checks_kv).items() if name.startswith("test_")
+    f"{module.__name__.removeprefix('checks_')}.{name}": check
+    for module in (checks_d1, checks_kv, checks_queues, checks_r2)
+    for name, check in vars(module).items()
+    if name.startswith("test_")
 }
+
+
+@app.queue("jobs")
+async def consume(batch: MessageBatch, env: SuiteEnv) -> None:
+    for message in batch.messages:
+        body = message.body
+        if message.attempts < body.get("until", 1):
+            message.retry()
+            continue
+        found = {**body, "attempts": message.attempts, "queue": batch.queue}
+        found.pop("until", None)
+        await env.KV.put(f"got/{body['name']}", json.dumps(found))
+        message.ack()
 
 
 @app.get("/check/{name}")

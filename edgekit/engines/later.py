@@ -1,0 +1,31 @@
+"""An engine with files of its own that few deployments use: opened when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+
+class _Closes(Protocol):
+    async def close(self) -> None: ...
+
+
+E = TypeVar("E", bound=_Closes)
+
+
+class Later(Generic[E]):
+    """`later()` is the engine; `opened` is too, or None before the first call."""
+
+    def __init__(self, open: Callable[[], E]) -> None:
+        self._open = open
+        self.opened: E | None = None
+
+    def __call__(self) -> E:
+        if self.opened is None:
+            self.opened = self._open()
+        return self.opened
+
+    async def close(self) -> None:
+        """Close it if it was opened."""
+        if self.opened is not None:
+            await self.opened.close()

@@ -1,0 +1,307 @@
+"""A client's SQL on one SQLite connection: text into statements, statements into outcomes.
+
+It knows one connection, no transaction and no thread: `sqlite_sql.py` has those. How several
+statements in one text are run, where parameters go and what is said when they do not fit, is as in
+workerd's SQLite (util/sqlite).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from enum import IntEnum
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import apsw
+
+from edgekit.engines.sql import Outcome, Query, SqlError, SqlLimit, SqlValue
+from edgekit.engines.sql_rules import MAX_SIZE, MAX_SQL, Rules
+
+MAX_ROWS_SIZE = 128 * 1024 * 1024  # bytes that the rows of one query take, roughly
+_CELL = 16  # bytes that a number is counted as
+_CACHED = 4096  # characters of a text whose plan is remembered
+_PAGE = 4096  # bytes
+
+_NO_STATEMENT = "SQL code did not contain a statement."
+_WRONG_NUMBER = "Wrong number of parameter bindings for SQL query."
+_NOT_THE_LAST = (
+    "When executing multiple SQL statements in a single call, only the last statement can have"
+    " parameters."
+)
+
+# The cache of prepared statements tells statements with different flags apart, so that a client's
+# COMMIT never is the one that was prepared for us, without its rules.
+_CLIENTS = apsw.SQLITE_PREPARE_PERSISTENT
+
+_BLANK = r"(?:[\s\0]|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*"
+_EMPTY = re.compile(_BLANK + r";?\Z", re.DOTALL)
+_READS = re.compile(_BLANK + r"(?:select|values|with|explain)\b", re.IGNORECASE | re.DOTALL)
+_RESERVED_RENAME = re.compile(r"\brename\s+to\s+[\"'`\[]?_cf_", re.IGNORECASE)
+# What only the connection that writes knows.
+_OF_THE_WRITER = re.compile(r"last_insert_rowid|changes", re.IGNORECASE)
+_PRAGMA = re.compile(r"\bpragma\b", re.IGNORECASE)
+
+_STORAGE_ERRORS = (
+    apsw.BusyError,
+    apsw.CantOpenError,
+    apsw.ConnectionClosedError,
+    apsw.CorruptError,
+    apsw.FullError,
+    apsw.IOError,
+    apsw.InterruptError,
+    apsw.NotADBError,
+    apsw.ProtocolError,
+    apsw.ReadOnlyError,
+)
+
+
+class Kind(IntEnum):
+    """How a query is to be run. The greatest one of several queries is that of all."""
+
+    READS = 0
+    WRITES = 1
+    ALONE = 2  # it may change settings, which must not meet other queries
+
+
+class Plan(NamedTuple):
+    """What a text says: its statements, in order; "" for one that is blank or a comment."""
+
+    kind: Kind
+    statements: tuple[str, ...]
+
+
+def plan(sql: str) -> Plan:
+    """The plan of a text. A guess: what is taken to read may write, and is then refused as read-only.
+
+    Raises SqlError for a text that is too long.
+    """
+    if len(sql) <= _CACHED:
+        return _cached_plan(sql)
+    if len(sql) > MAX_SQL:  # before anybody looks at it
+        raise _too_long()
+    return _plan(sql)
+
+
+def _plan(sql: str) -> Plan:
+    statements = tuple(split(sql))
+    if len(statements) > 1 and len(sql.encode()) > MAX_SQL:  # SQLite would see them one by one
+        raise _too_long()
+    if _RESERVED_RENAME.search(sql):  # of the new name the authorizer is not told
+        raise SqlError("not authorized", code="SQLITE_AUTH")
+    if _PRAGMA.search(sql):
+        kind = Kind.ALONE
+    elif _READS.match(sql) and not _OF_THE_WRITER.search(sql):
+        kind = Kind.READS
+    else:
+        kind = Kind.WRITES
+    return Plan(kind, statements)
+
+
+_cached_plan = lru_cache(maxsize=4096)(_plan)
+
+
+def split(sql: str) -> Iterator[str]:
+    """The statements of a text, each with its semicolon; "" for one that is blank or a comment."""
+    for statement in _split(sql):
+        yield "" if _EMPTY.match(statement) else statement
+
+
+def _split(sql: str) -> Iterator[str]:
+    text, nul, _ = sql.partition("\0")  # SQLite reads no further
+    start = at = 0
+    while (end := text.find(";", at)) >= 0:
+        at = end + 1
+        if apsw.complete(text[start:at]) or _EMPTY.match(text, start, at):
+            yield text[start:at]
+            while text[at : at + 1].isspace():
+                at += 1
+            start = at
+    if start < len(text) or not at:
+        yield text[start:]
+    if nul:
+        yield ""
+
+
+class Job:
+    """One run of queries: when it has to end (perf_counter), and whether nobody waits for it any more."""
+
+    __slots__ = ("cancelled", "deadline")
+
+    def __init__(self) -> None:
+        self.deadline = 0.0
+        self.cancelled = False
+
+
+class Statements:
+    """Runs queries on `con`, under its rules, while their `job` lasts."""
+
+    def __init__(self, con: apsw.Connection, *, writes: bool) -> None:
+        self.con = con
+        self.writes = writes
+        self.bounded = True  # False where the time is too short for very large results
+        self.rules = Rules(con)
+        self.job = Job()
+        self._cursor = con.cursor()
+        self._version = -1
+        self._size = 0
+
+    def is_over(self) -> bool:
+        """For a progress handler: True ends the query."""
+        return self.job.cancelled or time.perf_counter() > self.job.deadline
+
+    def trusted(self, sql: str) -> Any:
+        """Run a statement of ours; the first value of its first row."""
+        self.rules.trusted = True
+        try:
+            return self.con.execute(sql).get
+        finally:
+            self.rules.trusted = False
+
+    def run(self, query: Query, *, timeout: float, columns: bool, last_row_id: int) -> Outcome:
+        """Run one query. `last_row_id` is what a connection that only reads does not know.
+
+        Raises SqlError for what the query is to blame for. Else apsw.Error: ReadOnlyError where one
+        that only reads would have to write, InterruptError when the time is over, and what befell
+        the storage.
+        """
+        start = time.perf_counter()
+        self.job.deadline = start + timeout
+        if not self.writes:
+            names, rows = self._result(query, columns)
+            seconds = time.perf_counter() - start
+            if (version := self.con.data_version()) != self._version:
+                self._version = version
+                self._size = self._measured()
+            return Outcome(names, rows, 0, last_row_id, False, self._size, seconds)
+        con = self.con
+        changes, row_id, size = con.total_changes(), con.last_insert_rowid(), self._size
+        names, rows = self._result(query, columns)
+        seconds = time.perf_counter() - start
+        changes = con.total_changes() - changes
+        last_row_id = con.last_insert_rowid()
+        self._size = self._measured()
+        changed = changes != 0 or last_row_id != row_id or self._size != size
+        return Outcome(names, rows, changes, last_row_id, changed, self._size, seconds)
+
+    def _measured(self) -> int:
+        pages: int = self.trusted("PRAGMA page_count")
+        return pages * _PAGE
+
+    def _result(
+        self, query: Query, columns: bool
+    ) -> tuple[tuple[str, ...], list[tuple[SqlValue, ...]]]:
+        statements = plan(query.sql).statements
+        last = statements[-1]
+        cursor = self._cursor
+        try:
+            if len(statements) > 1:
+                self._run_before(statements[:-1])
+            if not last:
+                raise SqlError(_NO_STATEMENT)
+            cursor.execute(last, query.params or None, prepare_flags=_CLIENTS)
+            try:
+                names = tuple([name for name, _ in cursor.get_description()])
+            except apsw.ExecutionCompleteError:  # no rows
+                return (self._columns(last, query.params) if columns else ()), []
+            return names, self._rows() if self.bounded else cursor.fetchall()
+        except BaseException as error:
+            cursor.close(True)  # or a statement under way would be in the way of the others
+            self._cursor = self.con.cursor()
+            if isinstance(error, apsw.BindingsError):
+                raise SqlError(_WRONG_NUMBER) from None
+            if isinstance(error, UnicodeDecodeError):
+                raise SqlError("a text in the result is not UTF-8") from None
+            if isinstance(error, apsw.Error):
+                raise self._refused(error, last) from error
+            raise
+
+    def _run_before(self, statements: Sequence[str]) -> None:
+        for statement in statements:
+            if not statement:
+                raise SqlError(_NO_STATEMENT)
+            try:
+                self._cursor.execute(statement, prepare_flags=_CLIENTS)
+            except apsw.BindingsError:
+                raise SqlError(_NOT_THE_LAST) from None
+
+    def _rows(self) -> list[tuple[SqlValue, ...]]:
+        rows: list[tuple[SqlValue, ...]] = []
+        size = 0
+        for row in self._cursor:
+            rows.append(row)
+            for value in row:
+                size += len(value) if isinstance(value, str | bytes) else _CELL
+            if size > MAX_ROWS_SIZE:
+                raise SqlLimit("memory")
+        return rows
+
+    def _columns(self, statement: str, params: Sequence[SqlValue]) -> tuple[str, ...]:
+        """The names of the columns of a statement that has run."""
+        names: tuple[str, ...] = ()
+        with suppress(apsw.Error):  # what has made or dropped a table could not run again
+            names = self._prepared(statement, params)
+        return names
+
+    def _prepared(self, statement: str, params: Sequence[SqlValue]) -> tuple[str, ...]:
+        """Prepare a statement, and do not run it: the names of its columns."""
+        names: tuple[str, ...] = ()
+
+        def look(cursor: apsw.Cursor, sql: str, bindings: Any) -> bool:
+            nonlocal names
+            names = tuple([name for name, _ in cursor.get_description()])
+            return False
+
+        cursor = self.con.cursor()
+        cursor.exec_trace = look
+        with suppress(apsw.ExecTraceAbort):
+            cursor.execute(statement, params or None, can_cache=False, prepare_flags=_CLIENTS)
+        return names
+
+    def _refused(self, error: apsw.Error, statement: str) -> Exception:
+        """What to raise for an error of apsw's: itself where the query is not to blame."""
+        if isinstance(error, apsw.SQLError) and _offset(error) is None:
+            # One that was kept is prepared again by SQLite, which then does not tell the place.
+            try:
+                self._prepared(statement, ())
+            except apsw.SQLError as again:
+                error = again if str(again) == str(error) else error
+            except apsw.Error:
+                pass
+        refusal, self.rules.refusal = self.rules.refusal, None
+        if refusal is not None and isinstance(error, apsw.AuthError | apsw.SQLError):
+            text, of_sqlite = refusal
+            if not of_sqlite:
+                return SqlError(text)
+            return SqlError(text, code="SQLITE_ERROR", offset=_offset(error))
+        if isinstance(error, apsw.FullError):
+            full = self._measured() >= MAX_SIZE - _PAGE
+            return SqlLimit("size") if full else error
+        failure = sql_error(error)
+        if isinstance(error, _STORAGE_ERRORS) and failure.extended != "SQLITE_CORRUPT_VTAB":
+            return error
+        return failure
+
+
+def sql_error(error: apsw.Error) -> SqlError:
+    """An error of SQLite's, which has always these attributes, in the protocol's form."""
+    result = getattr(error, "result", apsw.SQLITE_ERROR)
+    code = apsw.mapping_result_codes.get(result & 0xFF)
+    extended = apsw.mapping_extended_result_codes.get(getattr(error, "extendedresult", result))
+    return SqlError(
+        str(error),
+        code=str(code),
+        extended=None if extended is None else str(extended),
+        offset=_offset(error),
+    )
+
+
+def _offset(error: apsw.Error) -> int | None:
+    offset: int = getattr(error, "error_offset", -1)
+    return offset if offset >= 0 else None
+
+
+def _too_long() -> SqlError:
+    return SqlError("statement too long", code="SQLITE_TOOBIG")
