@@ -1,7 +1,7 @@
 """`python -m benchmarks`: edgekit beside a raw ASGI callable and its peers, as Markdown.
 
-    python -m benchmarks [inprocess] [kv] [process] [server] [fetch] [upload] [queues]
-                         [--rounds N] [--only edgekit,starlette]
+    python -m benchmarks [inprocess] [kv] [process] [server] [fetch] [upload] [assets] [queues] [d1]
+                         [cache] [--rounds N] [--only edgekit,starlette]
     python -m benchmarks --smoke
 
 Without a part: the first three. `server` and `fetch` need wrk (`apt-get install wrk`). `--smoke` asks
@@ -32,7 +32,10 @@ ROUNDS = {
     "server": 9,
     "fetch": 9,
     "upload": 1,
+    "assets": 9,
     "queues": 7,
+    "d1": 11,
+    "cache": 11,
 }
 PARTS = tuple(ROUNDS)
 
@@ -69,7 +72,7 @@ def main() -> int:
 async def _run(part: str, only: list[str], rounds: int, smoke: bool) -> Report:
     # Imported one by one: a part need not have what another one needs.
     module = importlib.import_module(f"benchmarks.{part}")
-    if part in ("kv", "fetch", "queues"):
+    if part in ("assets", "cache", "kv", "d1", "fetch", "queues"):
         report: Report = await module.run(rounds, smoke)
     elif part == "upload":
         report = await module.run(only, smoke)

@@ -78,11 +78,11 @@ async def run(rounds: int, smoke: bool) -> Report:
                 kv = KVNamespace(store.records, "kv/benchmark")
                 broken += await _fill(kv, bare, size, 100 if smoke else KEYS)
                 for work in _works(kv, bare, title, size, smoke):
-                    ours, single, grouped = await _measure(work, rounds)
+                    ours, single, grouped = await measure(work, rounds)
                     series = [single, grouped, ours]
                     cells = [f"{spread(times)}" if times else "" for times in series]
                     rows.append([work.title, *cells, f"{ratios(ours, single)}"])
-                    goals += [] if smoke else await _goals(work, ours, single, grouped)
+                    goals += [] if smoke else await goals_of(work, ours, single, grouped)
             finally:
                 bare.connection.close()
                 await store.close()
@@ -126,7 +126,7 @@ async def _fill(kv: KVNamespace, bare: Bare, size: int, keys: int) -> list[str]:
     return [f"KV: {len(wrong)} values of {size} bytes are not what was put"] if wrong else []
 
 
-async def _measure(work: Work, rounds: int) -> tuple[list[float], list[float], list[float]]:
+async def measure(work: Work, rounds: int) -> tuple[list[float], list[float], list[float]]:
     """Microseconds an operation, round by round: edgekit, sqlite3, sqlite3 with groups (if it makes sense)."""
     ours: list[float] = []
     single: list[float] = []
@@ -168,9 +168,10 @@ def _timed_bare(call: Callable[..., Any], calls: Sequence[Sequence[Any]], operat
     return (time.perf_counter() - start) / operations * 1e6
 
 
-async def _goals(
+async def goals_of(
     work: Work, ours: list[float], single: list[float], grouped: list[float]
 ) -> list[Goal]:
+    """What is to be reached by a row, and where the time goes if it is not."""
     share = ""
     if work.kind == "get":
         goal = Goal(f"{work.title}: at most 2x sqlite3", ratios(ours, single), 2)

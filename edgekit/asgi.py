@@ -391,7 +391,7 @@ def response_start(
                 response._headers = Headers(response._headers)
                 response._headers.delete("content-encoding")
                 response._headers.append("vary", "accept-encoding")
-        if coding or body.__class__ is ReadableStream:
+        if coding or isinstance(body, ReadableStream):
             manual = response.encode_body == "manual"
             body, same_length = to_send(body, coding, manual=manual)
             response._body = body
@@ -415,4 +415,6 @@ def response_start(
             raw.append((b"content-length", b"0"))
     elif body.locked or body.disturbed:  # type: ignore[union-attr]
         raise BodyUsedError("The response's body has already been used.")
+    elif body.length is not None and all(name != b"content-length" for name, _ in raw):  # type: ignore[union-attr]
+        raw.append((b"content-length", b"%d" % body.length))  # type: ignore[union-attr]
     return {"type": "http.response.start", "status": response.status, "headers": raw}

@@ -16,14 +16,11 @@ JSONC, named environments, secrets files. Where edgekit differs on purpose:
 
 from __future__ import annotations
 
-import datetime
 import difflib
-import hashlib
 import ipaddress
 import logging
 import os
 import re
-import uuid
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,7 +28,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from edgekit.errors import ConfigError
-from edgekit.formats import read_document, read_secrets, secrets_files
+from edgekit.formats import fingerprint, read_document, read_secrets, secrets_files
 from edgekit.kinds import HyperdriveConfig, Kinds, entries, named
 
 logger = logging.getLogger(__name__)
@@ -163,15 +160,8 @@ class Config(Kinds, frozen=True, kw_only=True):
         Without those the id is a UUID made of what the configuration file and `main` contain, and the
         timestamp is when the later of them was written: the same in all processes of a deployment.
         """
-        files = [file for file in (self.path, self.main) if file is not None and file.is_file()]
-        content = b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)
-        written = max((file.stat().st_mtime for file in files), default=0.0)
-        moment = datetime.datetime.fromtimestamp(written, datetime.UTC)
-        own = {
-            "id": str(uuid.UUID(bytes=hashlib.sha256(content).digest()[:16], version=4)),
-            "tag": "",
-            "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        }
+        identity, written = fingerprint([file for file in (self.path, self.main) if file])
+        own = {"id": identity, "tag": "", "timestamp": written}
         variables = {key: self._environ.get(f"EDGEKIT_VERSION_{key.upper()}") for key in own}
         return {key: variables[key] or value for key, value in own.items()}
 

@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any
 
 from edgekit import host
@@ -135,9 +135,14 @@ running: list[Scope] = []
 _scope: ContextVar[Scope] = ContextVar("edgekit.scope")
 
 
-def enter(scope: Scope) -> None:
-    """What follows in this task, and in those it starts, belongs to `scope`."""
-    _scope.set(scope)
+def enter(scope: Scope) -> Token[Scope]:
+    """What follows in this task, and in those it starts, belongs to `scope`; until `leave`."""
+    return _scope.set(scope)
+
+
+def leave(token: Token[Scope]) -> None:
+    """Take back `enter`, which gave the token."""
+    _scope.reset(token)
 
 
 def current_scope(what: str) -> Scope:

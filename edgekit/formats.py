@@ -8,12 +8,14 @@ without a byte order mark, of at most 1 MiB and nested at most 64 levels deep.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import logging
 import math
 import os
 import re
 import tomllib
+import uuid
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
@@ -187,6 +189,16 @@ def read_secrets(files: Iterable[Path], outside: Mapping[str, str]) -> dict[str,
         values.update(read_dotenv(file))
         expanding = expanding or file.name.startswith(".env")
     return expand(values, outside) if expanding else values
+
+
+def fingerprint(files: Iterable[Path]) -> tuple[str, str]:
+    """A UUID of what these files contain, and when the latest was written (ISO 8601, UTC)."""
+    files = [file for file in files if file.is_file()]
+    content = b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)
+    written = max((file.stat().st_mtime for file in files), default=0.0)
+    moment = datetime.datetime.fromtimestamp(written, datetime.UTC)
+    identity = uuid.UUID(bytes=hashlib.sha256(content).digest()[:16], version=4)
+    return str(identity), moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 _REFERENCE = re.compile(r"(?<!\\)\$(?:\{([^{}:-]+)(?::?-([^{}]*))?\}|([A-Za-z_][A-Za-z0-9_]*))")

@@ -224,6 +224,10 @@ class Worker:
     async def on_stop_event(self, env: Any) -> None:
         """Called once after the last event."""
 
+    def prepare(self, env: Env) -> Env:
+        """The env as this Worker's handlers are to find it; once, at start-up."""
+        return env
+
     def wrap(self, asgi: ASGIApp) -> ASGIApp:
         """Put ASGI middlewares around the host."""
         return asgi
@@ -244,6 +248,8 @@ def worker(target: Any) -> Worker:
     if isinstance(target, type):
         if (made := getattr(target, "_worker", None)) is not None:  # by `entrypoint()`
             return made  # type: ignore[no-any-return]
+        if (as_worker := getattr(target, "_as_worker", None)) is not None:  # a Workers project's
+            return as_worker()  # type: ignore[no-any-return]
         if not issubclass(target, WorkerEntrypoint):
             raise ConfigError(f"worker(): {target.__qualname__} is not a WorkerEntrypoint")
         declared = (vars(base).get("__annotations__", {}).get("env") for base in target.__mro__)

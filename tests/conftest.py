@@ -12,6 +12,9 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "EDGEKIT_STORE",
         "EDGEKIT_BLOBS",
         "EDGEKIT_MODE",
+        "EDGEKIT_SMTP",
+        "EDGEKIT_AI_URL",
+        "EDGEKIT_AI_KEY",
         "CLOUDFLARE_ENV",
     ):
         monkeypatch.delenv(name, raising=False)

@@ -8,6 +8,7 @@ embeddings. AI Gateway, AutoRAG, AI Search and toMarkdown are services of the pl
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, ClassVar, NoReturn
 
 from edgekit import host
@@ -196,18 +197,14 @@ class Ai(Spelled):
 
 
 async def _stream(response: Response, model: str) -> AsyncIterator[bytes]:
-    if "text/event-stream" not in (response.headers.get("content-type") or ""):
+    chunks = response.body
+    if chunks is None or "text/event-stream" not in response.headers.get("content-type", ""):
         # A server that does not stream: all of it is one event.
-        async for event in text_events(_single(await response.bytes()), model):
+        data = (await response.bytes()).replace(b"\r", b" ").replace(b"\n", b" ")
+        chunks = ReadableStream([b"data: " + data])
+    async with aclosing(text_events(chunks, model)) as events:
+        async for event in events:
             yield event
-        return
-    if response.body is not None:
-        async for event in text_events(response.body, model):
-            yield event
-
-
-async def _single(data: bytes) -> AsyncIterator[bytes]:
-    yield b"data: " + data.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n\ndata: [DONE]\n\n"
 
 
 def _unsupported(what: str, service: str) -> NoReturn:

@@ -6,8 +6,9 @@ errors; OpenAI's API reference ("chat/completions", "embeddings", "models").
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from contextlib import aclosing
+from typing import Any, cast
 
 from edgekit import host
 from edgekit.errors import AiError
@@ -120,28 +121,30 @@ def failure(status: int, content: Any, model: str) -> AiError:
     return AiError(f"{code}: {text}", code=code)
 
 
-async def text_events(chunks: AsyncIterable[bytes], model: str) -> AsyncIterator[bytes]:
+async def text_events(chunks: AsyncIterable[bytes], model: str) -> AsyncGenerator[bytes]:
     """A stream of /chat/completions as the platform's: `{"response": ...}` each, with the usage in the
     last one, then [DONE].
     """
     usage: Any = None
     calls: dict[int, dict[str, Any]] = {}
-    async for data in _data_of(chunks):
-        if data == b"[DONE]":
-            break
-        try:
-            event = host.json_decode(data)
-        except host.JSONSyntaxError:
-            raise AiError(f"the server streams what is not JSON: {data[:200]!r}") from None
-        if "error" in event:
-            raise failure(500, event, model)
-        usage = event.get("usage") or usage
-        for choice in event.get("choices") or ():
-            delta = choice.get("delta") or choice.get("message") or {}
-            for call in delta.get("tool_calls") or ():
-                _gather(calls, call)
-            if delta.get("content"):
-                yield encode_event({"data": {"response": delta["content"]}})
+    # Closed by hand, and so its source: who leaves early is to hold no connection.
+    async with aclosing(_data_of(chunks)) as events:
+        async for data in events:
+            if data == b"[DONE]":
+                break
+            try:
+                event = host.json_decode(data)
+            except host.JSONSyntaxError:
+                raise AiError(f"the server streams what is not JSON: {data[:200]!r}") from None
+            if "error" in event:
+                raise failure(500, event, model)
+            usage = event.get("usage") or usage
+            for choice in event.get("choices") or ():
+                delta = choice.get("delta") or choice.get("message") or {}
+                for call in delta.get("tool_calls") or ():
+                    _gather(calls, call)
+                if delta.get("content"):
+                    yield encode_event({"data": {"response": delta["content"]}})
     last: dict[str, Any] = {"response": ""}
     if calls:
         last["tool_calls"] = [_tool_call(call) for _, call in sorted(calls.items())]
@@ -152,22 +155,23 @@ async def text_events(chunks: AsyncIterable[bytes], model: str) -> AsyncIterator
     yield encode_event("[DONE]")
 
 
-async def _data_of(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+async def _data_of(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
     """The data of each server-sent event."""
     rest = b""
     lines: list[bytes] = []
-    async for chunk in chunks:
-        rest += chunk
-        *whole, rest = rest.split(b"\n")
-        for line in whole:
-            line = line.removesuffix(b"\r")
-            if line.startswith(b"data:"):
-                lines.append(line[5:].removeprefix(b" "))
-            elif not line and lines:
-                yield b"\n".join(lines)
-                lines.clear()
-        if len(rest) + sum(map(len, lines)) > MAX_EVENT:
-            raise AiError("the server streams an event that is too large")
+    async with aclosing(cast("AsyncGenerator[bytes]", aiter(chunks))) as source:
+        async for chunk in source:
+            rest += chunk
+            *whole, rest = rest.split(b"\n")
+            for line in whole:
+                line = line.removesuffix(b"\r")
+                if line.startswith(b"data:"):
+                    lines.append(line[5:].removeprefix(b" "))
+                elif not line and lines:
+                    yield b"\n".join(lines)
+                    lines.clear()
+            if len(rest) + sum(map(len, lines)) > MAX_EVENT:
+                raise AiError("the server streams an event that is too large")
     if rest.startswith(b"data:"):
         lines.append(rest[5:].strip())
     if lines:

@@ -67,21 +67,14 @@ class AnalyticsEngineDataset(Spelled):
         numbers = [_number(value) for value in _list("doubles", given["doubles"])]
         keys = [_text(value) for value in _list("indexes", given["indexes"])]
         _check_count("indexes", len(keys), MAX_INDEXES)
-        if keys and len(keys[0]) > MAX_INDEX_BYTES:
+        if keys and _size(keys[0]) > MAX_INDEX_BYTES:
             raise _refused(f"Size of indexes[0] exceeds {MAX_INDEX_BYTES} bytes).")
         _check_count("blobs", len(texts), MAX_BLOBS)
-        if sum(map(len, texts)) > MAX_BLOB_BYTES:
+        if sum(map(_size, texts)) > MAX_BLOB_BYTES:
             raise _refused(f"Cumulative size of blobs exceeds {MAX_BLOB_BYTES} bytes).")
         _check_count("doubles", len(numbers), MAX_DOUBLES)
-        self._analytics.add(
-            Point(
-                self._dataset,
-                host.now(),
-                keys[0].decode("utf-8", "replace") if keys else "",
-                [text.decode("utf-8", "replace") for text in texts],
-                numbers,
-            )
-        )
+        index = keys[0] if keys else ""
+        self._analytics.add(Point(self._dataset, host.now(), index, texts, numbers))
 
 
 def _refused(message: str) -> AnalyticsTypeError:
@@ -102,13 +95,20 @@ def _list(name: str, value: Any) -> Iterable[Any]:
     )
 
 
-def _text(value: Any) -> bytes:
+def _text(value: Any) -> str:
+    """A text, in which what is no UTF-8 is replaced."""
+    if value.__class__ is str and value.isascii():
+        return str(value)
     if value is None:
-        return b""
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
-    text = string(value)
-    return utf8("[object Object]" if text is None else text)
+        return ""
+    if not isinstance(value, bytes | bytearray | memoryview):
+        text = string(value)
+        value = utf8("[object Object]" if text is None else text)
+    return bytes(value).decode("utf-8", "replace")
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _number(value: Any) -> float:

@@ -74,10 +74,11 @@ class CacheStorage:
 
         CacheTypeError for a name that is longer. None of them is `caches.default`.
         """
-        text = utf8(string(name) or "[object Object]")
-        if len(text) > MAX_NAME:
+        text = string(name)
+        data = utf8("[object Object]" if text is None else text)
+        if len(data) > MAX_NAME:
             raise CacheTypeError("Cache name is too long.")
-        return Cache(f"named:{text.decode('utf-8', 'replace')}", self._opened, self._limit)
+        return Cache(f"named:{data.decode('utf-8', 'replace')}", self._opened, self._limit)
 
 
 class Cache(Spelled):
@@ -139,9 +140,9 @@ class Cache(Spelled):
             raise CacheTypeError("Cannot cache response with 'Vary: *' header.")
         if response.web_socket is not None:
             raise CacheTypeError("Cannot cache WebSocket upgrade response.")
-        key = asked.key(loaded=False)
         if response.status == 304:
             return
+        key = asked.key(loaded=False)
         body = response._take()
         now = host.now()
         control = response_control(response.headers)

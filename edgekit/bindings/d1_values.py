@@ -71,9 +71,15 @@ def cells(row: Sequence[SqlValue]) -> Sequence[Any]:
     """A row's values as they come out of JSON."""
     for value in row:
         kind = value.__class__
-        if kind is str or value is None or (kind is int and -_SAFE <= value <= _SAFE):  # type: ignore[operator]
+        if kind is str:
             continue
-        if kind is float and value % 1 and value - value == 0:  # type: ignore[operator]
+        if kind is int:
+            if -_SAFE <= value <= _SAFE:  # type: ignore[operator]
+                continue
+        elif kind is float:
+            if value % 1 and value - value == 0:  # type: ignore[operator]
+                continue
+        elif value is None:
             continue
         return [_cell(value) for value in row]
     return row

@@ -120,7 +120,9 @@ class R2Bucket(Spelled):
             reader = await space.blobs.open(contents.pieces, offset, offset + length)
             if reader is not None:
                 shown = R2Range(offset=offset, length=length)
-                return R2ObjectBody(name.decode(), about, shown, ReadableStream(reader))
+                return R2ObjectBody(
+                    name.decode(), about, shown, ReadableStream(reader, length=length)
+                )
             # Overwritten or deleted after its record was read; unless it is the very same.
             if missing == record.meta:
                 raise StorageError(f"the bytes of the object {name.decode()!r} are missing")

@@ -229,6 +229,8 @@ class Vectorize(Spelled):
     async def _write(
         self, op: str, vectors: Sequence[Mapping[str, Any]], *, replace: bool
     ) -> VectorizeMutation:
+        if not isinstance(vectors, list | tuple):
+            raise _refused(op, "vectors must be an array of vectors")
         if len(vectors) > MAX_BATCH:
             raise _refused(
                 op, f"too many vectors in payload; max count is {MAX_BATCH}, got {len(vectors)}"

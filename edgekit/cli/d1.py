@@ -7,6 +7,7 @@ sqlite3's .dump writes, whose own transaction is left out.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from edgekit.config import Config
     from edgekit.engines.open import Store
 
-_TRANSACTION = frozenset(["BEGIN TRANSACTION;", "COMMIT;"])
+# What sqlite3's .dump puts around its statements; ours are in a transaction anyway.
+_TRANSACTION = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:BEGIN TRANSACTION|COMMIT);", re.IGNORECASE | re.DOTALL
+)
 
 
 @click.group()
@@ -65,7 +69,7 @@ async def execute(
         raise click.ClickException(refused(error)) from error
     count = len(results)
     click.echo(f"{count} command{'s' * (count != 1)} executed successfully.", err=True)
-    if as_json or not sys.stdout.isatty():
+    if as_json or not looked_at():
         shown = [
             {"results": each.results, "success": True, "meta": {"duration": each.meta.duration}}
             for each in results
@@ -166,18 +170,24 @@ async def info(store: Store, config: Config, name: str, as_json: bool) -> None:
         print_table(["", ""], list(shown.items()))
 
 
+def looked_at() -> bool:
+    """Whether people read what is printed."""
+    return sys.stdout.isatty()
+
+
 def _read(file: IO[bytes] | None) -> list[str]:
     assert file is not None
+    name = getattr(file, "name", "<stdin>")
     content = file.read()
     if content.startswith(b"SQLite format 3\0"):
         raise click.ClickException(
-            f"{file.name}: this is a database, not SQL; write its SQL with: sqlite3 {file.name} .dump"
+            f"{name}: this is a database, not SQL; write its SQL with: sqlite3 {name} .dump"
         )
     try:
         statements = statements_of(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise click.ClickException(f"{file.name}: not UTF-8: {error}") from None
-    return [each for each in statements if each.strip().upper() not in _TRANSACTION]
+        raise click.ClickException(f"{name}: not UTF-8: {error}") from None
+    return [each for each in statements if not _TRANSACTION.fullmatch(each)]
 
 
 @contextmanager

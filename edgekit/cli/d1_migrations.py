@@ -43,7 +43,7 @@ async def create(store: Store, config: Config, name: str, message: str) -> None:
         raise click.UsageError("the message becomes a file's name, which has no / or \\ in it")
     folder = _folder(config, find(config, name))
     if not folder.is_dir():
-        if sys.stdin.isatty() and not click.confirm(
+        if answerable() and not click.confirm(
             f"No migrations folder found.\nOk to create {folder}?", default=True
         ):
             return
@@ -91,7 +91,7 @@ async def apply(store: Store, config: Config, name: str, yes: bool) -> None:
         f"About to apply {len(waiting)} migration(s)\n"
         "Your database may not be available to serve requests during the migration, continue?"
     )
-    if not yes and sys.stdin.isatty() and not click.confirm(question, default=True):
+    if not yes and answerable() and not click.confirm(question, default=True):
         return
     status = dict.fromkeys(waiting, "waiting")
     table = quoted(entry.migrations_table)
@@ -109,6 +109,11 @@ async def apply(store: Store, config: Config, name: str, yes: bool) -> None:
             ) from error
         status[each] = "applied"
     print_table(["name", "status"], list(status.items()))
+
+
+def answerable() -> bool:
+    """Whether somebody can answer a question."""
+    return sys.stdin.isatty()
 
 
 async def _unapplied(db: D1Database, config: Config, entry: D1DatabaseConfig) -> dict[str, Path]:

@@ -37,7 +37,7 @@ def change(file: Path, name: str, value: str | None) -> bool:
     if value is not None:
         if kept and not kept.endswith("\n"):
             kept += "\n"
-        kept += f"{name}={_quoted(file, name, value)}\n"
+        kept += f"{name}={_quoted(file, value)}\n"
     if value is not None or found:
         _write(file, kept)
     return found
@@ -53,22 +53,18 @@ def _line(binding: Binding) -> str:
     return binding.original.string
 
 
-def _quoted(file: Path, name: str, value: str) -> str:
-    """The value as it is written; ConfigError for one that cannot be."""
+def _quoted(file: Path, value: str) -> str:
+    """The value as it is written: the first way that is read as it was meant."""
     expanding = file.name.startswith(".env")
     literal = value.replace("$", "\\$") if expanding else value
-    escaped = literal.replace("\\", "\\\\").replace("'", "\\'")
-    for written in (
-        literal if _PLAIN(literal) else "",
-        f"'{literal}'",
-        f'"{literal}"',
-        f"'{escaped}'",
-    ):
-        (read,) = [*parse_stream(StringIO(f"{name}={written}\n"))][:1]
-        got = {name: read.value or ""}
-        if not read.error and (expand(got, {}) if expanding else got)[name] == value:
+    for written in (literal if _PLAIN(literal) else "", f"'{literal}'", f'"{literal}"'):
+        read = next(parse_stream(StringIO(f"K={written}\n")))
+        got = {"K": read.value or ""}
+        if not read.error and (expand(got, {}) if expanding else got)["K"] == value:
             return written
-    raise ConfigError(f"{file}: the value of {name} cannot be written to such a file")
+    # Right by python-dotenv's rules; in wrangler the backslashes stay, which has no way for such a value.
+    escaped = literal.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _read(file: Path) -> str:

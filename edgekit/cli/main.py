@@ -16,6 +16,7 @@ from edgekit.cli.dev import dev
 from edgekit.cli.init import init
 from edgekit.cli.kv import kv
 from edgekit.cli.queues import queues
+from edgekit.cli.r2 import r2
 from edgekit.cli.secret import secret
 from edgekit.cli.secrets_store import secrets_store
 from edgekit.cli.serve import serve
@@ -40,5 +41,18 @@ def main() -> None:
     """Workers-style fetch handlers, with their bindings, on any ASGI server."""
 
 
-for command in (init, dev, serve, kv, d1, queues, analytics, vectorize, secret, secrets_store, types):
+for command in (
+    init,
+    dev,
+    serve,
+    kv,
+    r2,
+    d1,
+    queues,
+    analytics,
+    vectorize,
+    secret,
+    secrets_store,
+    types,
+):
     main.add_command(command)

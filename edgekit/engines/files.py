@@ -245,14 +245,14 @@ class FileBlobWriter:
         self._length += len(data)
         self.size += len(data)
         if self._length >= _BATCH:
-            await self._settle_jobs()
+            await self._check_jobs()
             batch, self._batch, self._length = self._batch, [], 0
             submit = self._engine.submit
             self._jobs.append(submit(self._write, batch))
             self._jobs += [submit(_update, each, batch) for each in self._hashes.values()]
 
     async def finish(self) -> dict[str, bytes]:
-        await self._settle_jobs()
+        await self._check_jobs()
         batch, self._batch = self._batch, []
         await self._engine.run(self._finish, batch)
         return {name: digest.digest() for name, digest in self._hashes.items()}
@@ -264,19 +264,25 @@ class FileBlobWriter:
     async def discard(self) -> None:
         if self._named or (self._file < 0 and not self._jobs):
             return
-        with suppress(StorageError):
-            await settled(self._settle_jobs())
+        await settled(self._give_up())
+
+    async def _give_up(self) -> None:
+        await self._jobs_done()
         await self._engine.run(self._discard)
 
-    async def _settle_jobs(self) -> None:
-        if self._jobs:
-            await asyncio.wait(self._jobs)
-            jobs, self._jobs = self._jobs, []
-            for error in [job.exception() for job in jobs]:
-                if isinstance(error, OSError):
-                    raise self._engine.failed(error) from error
-                if error is not None:
-                    raise error
+    async def _jobs_done(self) -> list[BaseException]:
+        """What went wrong with the batch before."""
+        if not self._jobs:
+            return []
+        await asyncio.wait(self._jobs)
+        jobs, self._jobs = self._jobs, []
+        return [error for job in jobs if (error := job.exception()) is not None]
+
+    async def _check_jobs(self) -> None:
+        for error in await self._jobs_done():
+            if isinstance(error, OSError):
+                raise self._engine.failed(error) from error
+            raise error
 
     def _write(self, batch: list[bytes]) -> None:
         if self._file < 0:

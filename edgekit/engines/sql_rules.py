@@ -36,164 +36,29 @@ _MODULES = ("fts5", "fts5vocab")
 _TABLE_FUNCTIONS = ("json_each", "json_tree")
 
 _FUNCTIONS = frozenset(
-    [
-        "abs",
-        "changes",
-        "char",
-        "coalesce",
-        "concat",
-        "concat_ws",
-        "format",
-        "glob",
-        "hex",
-        "ifnull",
-        "iif",
-        "instr",
-        "last_insert_rowid",
-        "length",
-        "like",
-        "likelihood",
-        "likely",
-        "load_extension",
-        "lower",
-        "ltrim",
-        "max",
-        "min",
-        "nullif",
-        "octet_length",
-        "printf",
-        "quote",
-        "random",
-        "randomblob",
-        "replace",
-        "round",
-        "rtrim",
-        "sign",
-        "substr",
-        "substring",
-        "total_changes",
-        "trim",
-        "typeof",
-        "unhex",
-        "unicode",
-        "unlikely",
-        "upper",
-        "zeroblob",
-        "date",
-        "time",
-        "datetime",
-        "julianday",
-        "unixepoch",
-        "strftime",
-        "timediff",
-        "current_date",
-        "current_time",
-        "current_timestamp",
-        "avg",
-        "count",
-        "group_concat",
-        "string_agg",
-        "sum",
-        "total",
-        "row_number",
-        "rank",
-        "dense_rank",
-        "percent_rank",
-        "cume_dist",
-        "ntile",
-        "lag",
-        "lead",
-        "first_value",
-        "last_value",
-        "nth_value",
-        "acos",
-        "acosh",
-        "asin",
-        "asinh",
-        "atan",
-        "atan2",
-        "atanh",
-        "ceil",
-        "cos",
-        "cosh",
-        "degrees",
-        "exp",
-        "floor",
-        "ln",
-        "log",
-        "log2",
-        "mod",
-        "pi",
-        "pow",
-        "radians",
-        "sin",
-        "sinh",
-        "sqrt",
-        "tan",
-        "tanh",
-        "trunc",
-        "json",
-        "json_array",
-        "json_array_length",
-        "json_extract",
-        "json_insert",
-        "json_object",
-        "json_patch",
-        "json_remove",
-        "json_replace",
-        "json_set",
-        "json_type",
-        "json_valid",
-        "json_quote",
-        "json_group_array",
-        "json_group_object",
-        "jsonb",
-        "jsonb_array",
-        "jsonb_extract",
-        "jsonb_insert",
-        "jsonb_object",
-        "jsonb_patch",
-        "jsonb_remove",
-        "jsonb_replace",
-        "jsonb_set",
-        "jsonb_group_array",
-        "jsonb_group_object",
-        "->",
-        "->>",
-        "match",
-        "highlight",
-        "bm25",
-        "snippet",
-        "sqlite_rename_column",
-        "sqlite_rename_table",
-        "sqlite_rename_test",
-        "sqlite_rename_quotefix",
-        "sqlite_drop_column",
-    ]
+    """
+    abs changes char coalesce concat concat_ws format glob hex ifnull iif instr last_insert_rowid
+    length like likelihood likely load_extension lower ltrim max min nullif octet_length printf
+    quote random randomblob replace round rtrim sign substr substring total_changes trim typeof
+    unhex unicode unlikely upper zeroblob date time datetime julianday unixepoch strftime
+    timediff current_date current_time current_timestamp avg count group_concat string_agg sum
+    total row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value
+    nth_value acos acosh asin asinh atan atan2 atanh ceil cos cosh degrees exp floor ln log log2
+    mod pi pow radians sin sinh sqrt tan tanh trunc json json_array json_array_length
+    json_extract json_insert json_object json_patch json_remove json_replace json_set json_type
+    json_valid json_quote json_group_array json_group_object jsonb jsonb_array jsonb_extract
+    jsonb_insert jsonb_object jsonb_patch jsonb_remove jsonb_replace jsonb_set jsonb_group_array
+    jsonb_group_object -> ->> match highlight bm25 snippet sqlite_rename_column
+    sqlite_rename_table sqlite_rename_test sqlite_rename_quotefix sqlite_drop_column
+    """.split()  # noqa: SIM905
 )
 # What the platform's SQLite has and does not let be called; what is in neither list it does not have.
 _FORBIDDEN_FUNCTIONS = frozenset(
-    [
-        "sqlite_compileoption_get",
-        "sqlite_compileoption_used",
-        "sqlite_source_id",
-        "sqlite_version",
-        "sqlite_log",
-        "ceiling",
-        "log10",
-        "power",
-        "json_error_position",
-        "json_pretty",
-        "subtype",
-        "fts5",
-        "fts5_source_id",
-        "fts5_locale",
-        "fts5_get_locale",
-        "affinity",
-        "implies_nonnull_row",
-        "expr_compare",
-        "expr_implies_expr",
-    ]
+    """
+    sqlite_compileoption_get sqlite_compileoption_used sqlite_source_id sqlite_version sqlite_log
+    ceiling log10 power json_error_position json_pretty subtype fts5 fts5_source_id fts5_locale
+    fts5_get_locale affinity implies_nonnull_row expr_compare expr_implies_expr
+    """.split()  # noqa: SIM905
 )
 # What SQLite calls when ALTER TABLE adds or drops a constraint, which it could not there.
 _CONSTRAINTS = ("sqlite_fail", "sqlite_drop_constraint", "sqlite_add_constraint")
@@ -214,12 +79,10 @@ _ABOUT_TABLES = frozenset(  # PRAGMAs whose argument is the name of a table or i
 )
 _BOOLEANS = frozenset(["true", "false", "yes", "no", "on", "off", "1", "0"])
 
-# What a PRAGMA has set lasts until the end of the transaction: other queries share the connection.
+# What a PRAGMA has set lasts until the end of the transaction, as other queries share the connection.
+# Those about foreign keys end by themselves, or do nothing within a transaction.
 RESETS: Final = tuple(
-    f"PRAGMA {name} = 0"
-    for name in sorted(
-        _SETTINGS - {"defer_foreign_keys", "foreign_keys"}
-    )  # these end by themselves
+    f"PRAGMA {name} = 0" for name in sorted(_SETTINGS) if not name.endswith("foreign_keys")
 )
 
 _TRANSACTION = (

@@ -7,7 +7,9 @@ workerd's SQLite (util/sqlite).
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -18,12 +20,13 @@ from typing import Any, NamedTuple
 import apsw
 
 from edgekit.engines.sql import Outcome, Query, SqlError, SqlLimit, SqlValue
-from edgekit.engines.sql_rules import MAX_SIZE, MAX_SQL, Rules
+from edgekit.engines.sql_rules import MAX_SQL, Rules
 
 MAX_ROWS_SIZE = 128 * 1024 * 1024  # bytes that the rows of one query take, roughly
 _CELL = 16  # bytes that a number is counted as
 _CACHED = 4096  # characters of a text whose plan is remembered
 _PAGE = 4096  # bytes
+_ROOM = 1024 * 1024  # bytes free on a disk that is not full
 
 _NO_STATEMENT = "SQL code did not contain a statement."
 _WRONG_NUMBER = "Wrong number of parameter bindings for SQL query."
@@ -67,36 +70,41 @@ class Kind(IntEnum):
 
 
 class Plan(NamedTuple):
-    """What a text says: its statements, in order; "" for one that is blank or a comment."""
+    """What a text says: its statements, in order; "" for one that is blank or a comment.
+
+    `refused` is why the last one is refused if SQLite does not: its text, and SQLite's name for it.
+    """
 
     kind: Kind
     statements: tuple[str, ...]
+    refused: tuple[str, str] | None = None
+
+
+_TOO_LONG = ("statement too long", "SQLITE_TOOBIG")
+_RESERVED = ("not authorized", "SQLITE_AUTH")
 
 
 def plan(sql: str) -> Plan:
-    """The plan of a text. A guess: what is taken to read may write, and is then refused as read-only.
-
-    Raises SqlError for a text that is too long.
-    """
+    """The plan of a text. A guess: what is taken to read may write, and is then refused as read-only."""
     if len(sql) <= _CACHED:
         return _cached_plan(sql)
     if len(sql) > MAX_SQL:  # before anybody looks at it
-        raise _too_long()
+        return Plan(Kind.READS, ("",), _TOO_LONG)
     return _plan(sql)
 
 
 def _plan(sql: str) -> Plan:
     statements = tuple(split(sql))
-    if len(statements) > 1 and len(sql.encode()) > MAX_SQL:  # SQLite would see them one by one
-        raise _too_long()
-    if _RESERVED_RENAME.search(sql):  # of the new name the authorizer is not told
-        raise SqlError("not authorized", code="SQLITE_AUTH")
     if _PRAGMA.search(sql):
         kind = Kind.ALONE
     elif _READS.match(sql) and not _OF_THE_WRITER.search(sql):
         kind = Kind.READS
     else:
         kind = Kind.WRITES
+    if len(statements) > 1 and len(sql.encode()) > MAX_SQL:  # SQLite would see them one by one
+        return Plan(kind, ("",), _TOO_LONG)
+    if _RESERVED_RENAME.search(sql):  # of the new name the authorizer is not told
+        return Plan(kind, statements, _RESERVED)
     return Plan(kind, statements)
 
 
@@ -154,11 +162,11 @@ class Statements:
 
     def trusted(self, sql: str) -> Any:
         """Run a statement of ours; the first value of its first row."""
-        self.rules.trusted = True
+        before, self.rules.trusted = self.rules.trusted, True
         try:
             return self.con.execute(sql).get
         finally:
-            self.rules.trusted = False
+            self.rules.trusted = before
 
     def run(self, query: Query, *, timeout: float, columns: bool, last_row_id: int) -> Outcome:
         """Run one query. `last_row_id` is what a connection that only reads does not know.
@@ -193,12 +201,16 @@ class Statements:
     def _result(
         self, query: Query, columns: bool
     ) -> tuple[tuple[str, ...], list[tuple[SqlValue, ...]]]:
-        statements = plan(query.sql).statements
+        _, statements, refused = plan(query.sql)
         last = statements[-1]
         cursor = self._cursor
         try:
             if len(statements) > 1:
                 self._run_before(statements[:-1])
+            if refused is not None:
+                if last:
+                    self._prepared(last, query.params)  # what SQLite has to say comes first
+                raise SqlError(refused[0], code=refused[1])
             if not last:
                 raise SqlError(_NO_STATEMENT)
             cursor.execute(last, query.params or None, prepare_flags=_CLIENTS)
@@ -277,8 +289,9 @@ class Statements:
                 return SqlError(text)
             return SqlError(text, code="SQLITE_ERROR", offset=_offset(error))
         if isinstance(error, apsw.FullError):
-            full = self._measured() >= MAX_SIZE - _PAGE
-            return SqlLimit("size") if full else error
+            # It is the same one for a full disk and for a database that has reached its own limit.
+            room = shutil.disk_usage(os.path.dirname(self.con.filename)).free > _ROOM
+            return SqlLimit("size") if room else error
         failure = sql_error(error)
         if isinstance(error, _STORAGE_ERRORS) and failure.extended != "SQLITE_CORRUPT_VTAB":
             return error
@@ -301,7 +314,3 @@ def sql_error(error: apsw.Error) -> SqlError:
 def _offset(error: apsw.Error) -> int | None:
     offset: int = getattr(error, "error_offset", -1)
     return offset if offset >= 0 else None
-
-
-def _too_long() -> SqlError:
-    return SqlError("statement too long", code="SQLITE_TOOBIG")

@@ -19,9 +19,10 @@ from calendar import monthrange
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PENDING_BYTES = 16 * 1024 * 1024  # of points that wait to be written
-_POINT_BYTES = 1200  # what a point takes in memory beside its texts
+_POINT_BYTES = 800  # what a point takes in memory beside its texts
 _RETRY_SECONDS = 1.0
 _SWEEP_ROWS = 1000  # what one step of a sweep removes at most
 _MAX_SQL = 100_000  # bytes
@@ -47,16 +48,13 @@ MIGRATIONS = (
     CREATE TABLE points (
         id INTEGER PRIMARY KEY, dataset TEXT NOT NULL, timestamp TEXT NOT NULL,
         _sample_interval INTEGER NOT NULL, index1 TEXT NOT NULL,
-        {", ".join(f"blob{n} TEXT NOT NULL" for n in range(1, WIDTH + 1))},
-        {", ".join(f"double{n} REAL" for n in range(1, WIDTH + 1))}
+        {", ".join(f"blob{n} TEXT NOT NULL DEFAULT ''" for n in range(1, WIDTH + 1))},
+        {", ".join(f"double{n} REAL DEFAULT 0" for n in range(1, WIDTH + 1))}
     ) STRICT;
     CREATE INDEX points_time ON points (dataset, timestamp);
     """,
 )
 
-_INSERT = "INSERT INTO points ({}) VALUES ({})".format(  # noqa: S608
-    ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
-)
 # One step down the index for each dataset, however many points it has.
 _DATASETS = """
     WITH RECURSIVE found (name) AS (
@@ -95,12 +93,20 @@ _SHOW_TABLES = re.compile(r"\s*SHOW\s+TABLES\s*;?\s*", re.IGNORECASE).fullmatch
 _NO_TABLE = re.compile(r"no such table: (.*)").search
 
 
+class _Row(NamedTuple):
+    """A point as it is inserted: what it has, and no more."""
+
+    blobs: int
+    doubles: int
+    values: list[Any]
+
+
 class SQLiteAnalytics:
     """The protocol `Analytics` over a file with the schema MIGRATIONS."""
 
     def __init__(self, file: SQLiteFile | SQLiteMemory) -> None:
         self._file = file
-        self._pending: list[list[Any]] = []
+        self._pending: list[_Row] = []
         self._newest: dict[
             tuple[str, str], list[Any]
         ] = {}  # of the pending rows, by dataset, index
@@ -118,10 +124,8 @@ class SQLiteAnalytics:
             else:
                 kept[2] += 1
         else:
-            row = [point.dataset, _text(point.time), 1, point.index]
-            row += [*point.blobs, *[""] * (WIDTH - len(point.blobs))]
-            row += [*point.doubles, *[0.0] * (WIDTH - len(point.doubles))]
-            self._pending.append(row)
+            row = [point.dataset, _text(point.time), 1, point.index, *point.blobs, *point.doubles]
+            self._pending.append(_Row(len(point.blobs), len(point.doubles), row))
             self._newest[point.dataset, point.index] = row
             self._size += size
         # A loop that is closed will not tell that its last batch is done; a test's client has several.
@@ -136,7 +140,7 @@ class SQLiteAnalytics:
         self._writing = self._file.write(partial(_insert, rows=rows), ops=len(rows), size=size)
         self._writing.add_done_callback(partial(self._written, rows, size))
 
-    def _written(self, rows: list[list[Any]], size: int, done: asyncio.Future[None]) -> None:
+    def _written(self, rows: list[_Row], size: int, done: asyncio.Future[None]) -> None:
         self._writing = None
         failing, self._retry = self._retry, None
         if failing is not None:
@@ -189,8 +193,17 @@ class SQLiteAnalytics:
         await self._file.close()
 
 
-def _insert(con: apsw.Connection, *, rows: Sequence[Sequence[Any]]) -> None:
-    con.executemany(_INSERT, rows)
+def _insert(con: apsw.Connection, *, rows: Sequence[_Row]) -> None:
+    # Points of one place in a program have one shape: few statements, with few values.
+    for (blobs, doubles), group in groupby(rows, itemgetter(0, 1)):
+        con.executemany(_insertion(blobs, doubles), (row.values for row in group))
+
+
+@cache
+def _insertion(blobs: int, doubles: int) -> str:
+    columns = [*COLUMNS[:4], *COLUMNS[4 : 4 + blobs], *COLUMNS[4 + WIDTH : 4 + WIDTH + doubles]]
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT INTO points ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
 
 
 def _remove(con: apsw.Connection, *, dataset: str, before: str) -> int:
@@ -203,7 +216,8 @@ def _datasets(con: apsw.Connection) -> list[str]:
 
 
 def _query(con: apsw.Connection, *, sql: str, now: str, rows: int, seconds: float) -> Answer:
-    names = _datasets(con)
+    # SQLite keeps names for itself; and to it "Data" is "data", so that only one of them has a view.
+    names = [name for name in _datasets(con) if not name.lower().startswith("sqlite_")]
     with _guarded(con, names, now, seconds):
         statements: list[list[str]] = []
 
@@ -244,7 +258,7 @@ def _guarded(
     for name in names:
         quoted, literal = name.replace('"', '""'), name.replace("'", "''")
         con.execute(
-            f'CREATE TEMP VIEW "{quoted}" AS SELECT {columns} FROM main.points'  # noqa: S608
+            f'CREATE TEMP VIEW IF NOT EXISTS "{quoted}" AS SELECT {columns} FROM main.points'  # noqa: S608
             f" WHERE dataset = '{literal}'"
         )
     functions: dict[str, tuple[Callable[..., Any], int]] = {
@@ -269,7 +283,7 @@ def _guarded(
         for limit, value in before.items():
             con.limit(limit, value)
         for name in names:
-            con.execute('DROP VIEW temp."{}"'.format(name.replace('"', '""')))
+            con.execute('DROP VIEW IF EXISTS temp."{}"'.format(name.replace('"', '""')))
 
 
 def _authorize(

@@ -53,15 +53,22 @@ def consumers_of(worker: Worker, config: Config) -> list[QueueConsumerConfig]:
     """The queues to consume, and how: those of the configuration file, or without a file those of
     the handlers. ConfigError for one that no handler takes.
     """
+    names = worker.event_names("queue")
     if config.path is None:
-        names = worker.event_names("queue")
+        declared = [
+            each.name
+            for cls in worker.env_classes()
+            for each in declarations(cls)
+            if each.is_binding and each.type.binding_kind == "queues"
+        ]
+        if declared and (strange := set(names).difference(declared)):
+            raise ConfigError(
+                f"a queue handler is declared for {', '.join(map(repr, sorted(strange)))}; without a"
+                " configuration file queues have the names of their bindings:"
+                f" {', '.join(map(repr, declared))}"
+            )
         if not names and worker.event_handler("queue") is not None:
-            names = [
-                each.name
-                for cls in worker.env_classes()
-                for each in declarations(cls)
-                if each.is_binding and each.type.binding_kind == "queues"
-            ]
+            names = declared
         return [QueueConsumerConfig(queue=name) for name in dict.fromkeys(names)]
     wrong = []
     seen: set[str] = set()
@@ -74,7 +81,7 @@ def consumers_of(worker: Worker, config: Config) -> list[QueueConsumerConfig]:
         if consumer.queue in seen:
             wrong.append(f"{where}: {consumer.queue!r} has a consumer already")
         seen.add(consumer.queue)
-    for name in worker.event_names("queue"):
+    for name in names:
         if name not in seen:
             wrong.append(
                 f"{config.path.name}: queues.consumers has no {name!r}, which a queue handler is"

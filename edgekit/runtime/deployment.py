@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -213,7 +214,7 @@ class Resident:
                 response = error_response(error)
             except Exception as error:
                 return None, crossing(error, self)
-            return await _leaving(response, given.method), None
+            return await _leaving(response, given.method, isolate.scope), None
 
         response, error = await self.run(work)
         if error is not None:
@@ -318,7 +319,28 @@ def _arriving(request: Request) -> Request:
     return given
 
 
-async def _leaving(response: Response, method: str) -> Response:
+class _Streaming:
+    """A body that a generator makes: it goes on in the callee's scope while the caller reads."""
+
+    def __init__(self, source: Any, scope: Scope) -> None:
+        self._source = source
+        self._scope = scope
+
+    def __aiter__(self) -> _Streaming:
+        return self
+
+    async def __anext__(self) -> bytes:
+        token = context.enter(self._scope)
+        try:
+            return await anext(self._source)
+        finally:
+            context.leave(token)
+
+    async def aclose(self) -> None:
+        await self._source.aclose()
+
+
+async def _leaving(response: Response, method: str, scope: Scope) -> Response:
     """A response as the caller gets it; to HEAD it has no body."""
     body = response._take()
     if method == "HEAD" and body is not None:
@@ -326,7 +348,10 @@ async def _leaving(response: Response, method: str) -> Response:
             await body.cancel()
         body = None
     given = Response.__new__(Response)
-    given._body = ReadableStream(body.detach()) if isinstance(body, ReadableStream) else body
+    if isinstance(body, ReadableStream):
+        source = body.detach()
+        body = ReadableStream(_Streaming(source, scope) if inspect.isasyncgen(source) else source)
+    given._body = body
     given._content_type = response._content_type
     given._headers = Headers(response.headers)
     given._used = False

@@ -267,7 +267,7 @@ def build_env(worker: Worker, place: Place, overrides: Mapping[str, Any] | None 
                         f"{d.name}: a {d.type.__name__} needs a wrangler configuration file"
                     )
                 values[d.name] = make(d.name, place)
-                if not config.development:
+                if not config.development and d.kind != "services":
                     logger.warning(
                         "no configuration file: %s is the %s %r of the store",
                         d.name,

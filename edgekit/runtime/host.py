@@ -160,11 +160,11 @@ class Host:
                 await send(start)
                 if body.__class__ is bytes and request.method != "HEAD":
                     await send({"type": "http.response.body", "body": body})
-                elif body.__class__ is ReadableStream and request.method != "HEAD":
+                elif isinstance(body, ReadableStream) and request.method != "HEAD":
                     await _stream(request, body, send)
                 else:
                     await send({"type": "http.response.body", "body": b""})
-                    if body.__class__ is ReadableStream:
+                    if isinstance(body, ReadableStream):
                         await body.cancel()
             except asyncio.CancelledError:
                 if not request.gone:

@@ -112,7 +112,7 @@ class Isolate:
                     self._deployment,
                     self.overrides or (),
                 )
-                self.env = build_env(self.worker, place, self.overrides)
+                self.env = self.worker.prepare(build_env(self.worker, place, self.overrides))
                 self.scope = Scope(self.env, self._spawn)
                 self.scope.caches = CacheStorage(
                     lambda: self._open().caches(), limit=self.config.cache_bytes

@@ -61,6 +61,7 @@ class Tracer:
         """`dispatch`, traced."""
 
         async def traced(request: Request, env: Any, ctx: ExecutionContext) -> Any:
+            ctx = ctx or ExecutionContext()  # a Worker that looks at none is given none
             event = Plain(request=request_info(request), response=None)
             trace = Trace(self, event, ctx, entrypoint)
             try:
@@ -170,6 +171,7 @@ class Trace:
                 self.add_exception(error)
                 raise
             finally:
+                _trace.set(None)  # what is logged of the failure itself is edgekit's
                 self.end()
 
         self._waiting += 1

@@ -18,6 +18,7 @@ from edgekit import host
 from edgekit.asgi_call import call_asgi
 from edgekit.bindings.queues import Queue, batch_of, outcome
 from edgekit.bindings.scheduled import ScheduledController
+from edgekit.bindings.tail import TraceItem
 from edgekit.context import Background, ExecutionContext
 from edgekit.engines.open import open_store
 from edgekit.engines.queues import Backlog, Claimed, Sent
@@ -224,6 +225,10 @@ class TestClient:
         controller = ScheduledController(cron, time)
         result = await self._outcome_of("scheduled", controller)
         return ScheduledResult(outcome=result, noRetry=controller._no_retry)
+
+    async def tail(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Give trace items to the tail handler; see edgekit.bindings.tail.TraceItem."""
+        await self._outcome_of("tail", [TraceItem(event) for event in events])
 
     async def queue(self, name: str, messages: Iterable[Any]) -> QueueResult:
         """Give one batch to the handler of the queue `name`, past the queue, and say what it did.

@@ -45,6 +45,8 @@ def extract_body(body: Any) -> tuple[bytes | ReadableStream | None, bytes | None
         return bytes(body), None
     if isinstance(body, str):
         return encode_text(body), TEXT
+    if isinstance(body, ReadableStream):
+        return body, None
     # Looked up by name, so that whoever sends no form does not load the forms.
     encode = getattr(body, "_as_body", None)
     if encode is not None:
@@ -143,7 +145,7 @@ class Body(Spelled):
         body = self._body
         if body is None:
             return None
-        if self._used or (body.__class__ is ReadableStream and (body.locked or body.disturbed)):
+        if self._used or (isinstance(body, ReadableStream) and (body.locked or body.disturbed)):
             raise BodyUsedError(
                 "Body has already been used. It can only be used once. Use tee() first if you need to read it twice."
             )

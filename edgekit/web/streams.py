@@ -23,17 +23,19 @@ Source = AsyncIterable[bytes] | Iterable[bytes]
 class ReadableStream(Spelled):
     """A stream of bytes from an async iterator, or any iterable, of bytes.
 
-    `locked` while somebody reads; `disturbed` once anybody has begun to.
+    `locked` while somebody reads; `disturbed` once anybody has begun to. `length`, in bytes, where it
+    is known: a response with this body then tells it.
     """
 
-    __slots__ = ("_source", "disturbed", "locked")
+    __slots__ = ("_source", "disturbed", "length", "locked")
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, length: int | None = None) -> None:
         if isinstance(source, str | bytes | bytearray | memoryview):
             source = (source.encode() if isinstance(source, str) else bytes(source),)
         elif not hasattr(source, "__aiter__") and not hasattr(source, "__iter__"):
             raise WebTypeError(f"a stream is made of an iterable of bytes, not {source!r:.100}")
         self._source: Source = source
+        self.length = length
         self.locked = False
         self.disturbed = False
 

@@ -271,6 +271,33 @@ async def test_events_are_handed_on_as_they_come() -> None:
     assert await anext(events) == b'data: {"response":"first"}\n\n'
 
 
+async def test_stream_that_is_left_early_lets_the_server_go(ai: Ai, server: Server) -> None:
+    closed = []
+
+    def events() -> Iterator[bytes]:
+        try:
+            while True:
+                yield delta("more")
+        finally:
+            closed.append(True)
+
+    server.answer = [b""]
+    stream = await ai.run("@cf/one", {"prompt": "x", "stream": True})
+    await stream.cancel()  # before anything was read
+
+    async def fetch(request: Request) -> Response:
+        headers = {"content-type": "text/event-stream"}
+        return Response(ReadableStream(events()), headers=headers)
+
+    stream = await Ai(fetch, "http://ai.test").run("m", {"prompt": "x", "stream": True})
+    reader = stream.get_reader()
+    for _ in range(3):
+        await reader.read()
+    assert not closed
+    await reader.cancel()
+    assert closed
+
+
 # Embeddings, models
 
 

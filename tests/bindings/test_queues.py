@@ -355,6 +355,20 @@ def test_the_last_delay_of_several_retries_counts() -> None:
     assert said(some) == {"0": 9, "1": None}
 
 
+def test_a_delay_of_all_stays_when_it_is_said_again_without_one() -> None:
+    some = batch()
+    some.retry_all(delay_seconds=3)
+    some.retry_all(delay_seconds=9)
+    some.retry_all()
+    assert said(some) == {"0": 9, "1": 9, "2": 9}
+
+
+async def test_a_batchs_content_types_are_in_lower_case(engine: Any, queue: Queue) -> None:
+    await queue.send("a", content_type="TEXT")  # the platform is less strict here
+    with pytest.raises(QueueTypeError, match="^Unsupported queue message content type: TEXT$"):
+        await queue.send_batch([{"body": "a", "content_type": "TEXT"}])
+
+
 def test_a_retrys_delay_is_a_32_bit_number() -> None:
     some = batch()
     with pytest.raises(QueueTypeError, match="Value out of range"):

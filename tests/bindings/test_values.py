@@ -26,6 +26,7 @@ from edgekit.web.response import Response
 from edgekit.web.spelling import Plain
 from edgekit.web.streams import ReadableStream
 from edgekit.web.url import URL
+from edgekit.web.websocket import WebSocketPair
 
 Copy = Callable[[Any], Any]
 
@@ -265,6 +266,11 @@ def test_error_whose_text_fails_is_still_an_error(copied: Copy) -> None:
     assert isinstance(copied(SilentError("x")), Exception)
 
 
+def test_error_none_of_whose_classes_is_loaded_keeps_its_text() -> None:
+    data = serialize(ValueError("no")).replace(b"builtins", b"buildins")
+    assert repr(deserialize(data)) == "Exception('no')"
+
+
 def test_error_of_a_class_that_is_not_loaded_is_its_nearest_base() -> None:
     data = serialize(OwnError("luck", 7)).replace(b":OwnError", b":OwnErrox")
     arrived = deserialize(data)
@@ -318,6 +324,13 @@ async def test_headers_blobs_and_messages_without_body_arrive(copied: Copy) -> N
 def test_streams_cross_only_by_rpc(copied: Copy, value: Any) -> None:
     with pytest.raises(DataCloneError, match=r"^ReadableStream can only be serialized for RPC\.$"):
         copied({"nested": value})
+
+
+@both
+def test_web_sockets_do_not_cross(copied: Copy) -> None:
+    response = Response(None, status=101, web_socket=WebSocketPair()[0])
+    with pytest.raises(DataCloneError, match='of type "WebSocket"'):
+        copied(response)
 
 
 async def test_bodies_and_streams_move_by_rpc() -> None:
@@ -432,6 +445,11 @@ def test_any_bytes_are_a_clone_error_or_a_value(data: bytes) -> None:
         deserialize(b"\xff\x0f" + data)
     except (DataCloneError, WebRangeError):
         pass
+
+
+def test_bytes_that_go_too_deep_are_a_range_error() -> None:
+    with pytest.raises(WebRangeError, match="Maximum call stack size exceeded"):
+        deserialize(b"\xff\x0f" + b"A\x01" * 100_000)
 
 
 @pytest.mark.bridge

@@ -404,6 +404,12 @@ async def test_limits_are_reached(index: Vectorize) -> None:
     assert (await index.describe()).vectorCount == 1000
 
 
+@pytest.mark.parametrize("given", [None, vector("a"), "a", iter([vector("a")])])
+async def test_vectors_are_an_array(index: Vectorize, given: Any) -> None:
+    text = "VECTOR_INSERT_ERROR: vectors must be an array of vectors"
+    assert await refused(index.insert(given)) == (None, text)
+
+
 async def test_batches_have_limits(index: Vectorize) -> None:
     assert await refused(index.insert([vector("a")] * 1001)) == (
         None,

@@ -16,6 +16,7 @@ function act(batch, { steps, fails }) {
 export default class extends WorkerEntrypoint {
   async queue(batch) {
     const [{ attempts, body }] = batch.messages;
+    if (batch.queue === "bridge") return;
     if (batch.queue === "outcome") return act(batch, body);
     const names = batch.messages.map((message) => [message.body, message.attempts]);
     seen.push([batch.queue, batch.queue === "echo" ? body : names]);

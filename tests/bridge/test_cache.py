@@ -26,6 +26,7 @@ from edgekit.engines.memory_blobs import MemoryBlobs
 from edgekit.engines.sqlite_cache import MIGRATIONS, SQLiteCache
 from edgekit.engines.sqlite_file import SQLiteFile
 from edgekit.engines.sqlite_memory import SQLiteMemory
+from edgekit.errors import CacheTypeError
 from edgekit.testing.clock import ManualClock
 from edgekit.web.conditional import http_date
 from edgekit.web.request import Request
@@ -61,8 +62,11 @@ class Here:
                 for name, storage in self.storages.items()
             }
 
-    async def steps(self, storage: CacheStorage, name: str | None, steps: list[Any]) -> list[Any]:
-        cache = storage.default if name is None else await storage.open(name)
+    async def steps(self, storage: CacheStorage, name: str | None, steps: list[Any]) -> Any:
+        try:
+            cache = storage.default if name is None else await storage.open(name)
+        except CacheTypeError as error:
+            return Failure("TypeError", str(error))
         return [await self.step(cache, **step) for step in steps]
 
     async def step(
@@ -166,8 +170,10 @@ def with_url(call: Call) -> Call:
 
     def changed(request: Any) -> Any:
         if isinstance(request, dict):
-            return {**request, "url": changed(request["url"])}
-        return request.replace(URL, url) if isinstance(request, str) else request
+            return {name: changed(value) for name, value in request.items()}
+        if not isinstance(request, str):
+            return request
+        return request.replace(URL, url).replace("http://[::1]/", f"http://[::1]/{url}")
 
     return Call("steps", (name, [{**step, "request": changed(step["request"])} for step in steps]))
 
@@ -210,7 +216,7 @@ response_headers = st.fixed_dictionaries(
     optional={
         "etag": etags,
         "last-modified": modified,
-        "vary": st.sampled_from(["accept", "x-a, x-b", "", "*", "x-a, *"]),
+        "vary": st.sampled_from(["accept", "x-a, x-b", "*", "x-a, *"]),
         "set-cookie": st.just("a=b"),
         "x-a": st.just("1"),
         "connection": st.just("x-a"),
@@ -367,15 +373,8 @@ def test_keys_are_taken_as_on_the_platform(real: Bridge, here: Here, url: Any) -
 
 @pytest.mark.parametrize("name", ["", "a", "é" * 511, "é" * 512, "x" * 1023, "x" * 1024])
 def test_names_of_caches_are_taken_as_on_the_platform(real: Bridge, here: Here, name: str) -> None:
-    call = with_url(Call("steps", (name, [kept({"cache-control": "max-age=100"}), MATCH])))
-    [theirs] = real.call("CACHE", [call], clear=False)
-    try:
-        results = here.call([call], NOW)
-    except TypeError as error:
-        assert Failure("TypeError", str(error)) == theirs
-        return
-    for [ours] in results.values():
-        assert first_difference(call, theirs, ours) is None
+    call = Call("steps", (name, [kept({"cache-control": "max-age=100"}), MATCH]))
+    compare(real, here, [call])
 
 
 @pytest.mark.parametrize(

@@ -432,7 +432,7 @@ def upload_sequences(draw: st.DrawFn) -> list[Call]:
     return [*made, *(Call("get", (key,)) for key in USUAL_KEYS), Call("list")]
 
 
-@random_calls(50)
+@random_calls(150)
 @given(sequence=upload_sequences())
 def test_random_uploads_in_parts_answer_as_on_the_platform(
     real: Bridge, here: Here, sequence: list[Call]

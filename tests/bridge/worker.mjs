@@ -140,7 +140,11 @@ const compound = {
     async count(callee, start, steps) {
       const counter = await callee.counter(start);
       const results = [];
-      for (const [method, ...values] of steps) results.push(await counter[method](...values));
+      try {
+        for (const [method, ...values] of steps) results.push(await counter[method](...values));
+      } finally {
+        counter[Symbol.dispose]();
+      }
       return results;
     },
     async request(callee, url, init) {

@@ -66,15 +66,24 @@ async def test_point_has_every_column_and_empty_ones_where_nothing_was_written(
 
 
 async def test_each_dataset_is_a_table_whatever_its_name(analytics: SQLiteAnalytics) -> None:
-    for name in ("plain", "with-dash", 'a"b', "it's", "points", "sqlite_x"):
-        if name != "sqlite_x":  # SQLite keeps that prefix for itself
-            analytics.add(point(name, dataset=name))
-            quoted = name.replace('"', '""')
-            assert await rows(analytics, f'SELECT index1 FROM "{quoted}"') == [(name,)]
+    for name in ("plain", "with-dash", 'a"b', "it's", "points"):
+        analytics.add(point(name, dataset=name))
+        quoted = name.replace('"', '""')
+        assert await rows(analytics, f'SELECT index1 FROM "{quoted}"') == [(name,)]
     assert await rows(analytics, "show tables;") == [
         (name,) for name in sorted(["plain", "with-dash", 'a"b', "it's", "points"])
     ]
     assert await analytics.datasets() == ['a"b', "it's", "plain", "points", "with-dash"]
+
+
+async def test_names_that_sqlite_does_not_tell_apart_are_in_nobody_s_way(
+    analytics: SQLiteAnalytics,
+) -> None:
+    for name in ("sqlite_x", "Data", "data"):
+        analytics.add(point(name, dataset=name))
+    assert await rows(analytics, "SHOW TABLES") == [("Data",), ("data",), ("sqlite_x",)]
+    assert await rows(analytics, "SELECT index1 FROM data") == [("Data",)]
+    assert await rows(analytics, "SELECT count() FROM data") == [(1,)]
 
 
 async def test_nan_is_nothing(analytics: SQLiteAnalytics) -> None:

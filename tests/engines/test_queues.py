@@ -10,8 +10,11 @@ from typing import Any
 import apsw
 import pytest
 
+from edgekit.engines import sqlite_file
+from edgekit.engines.base import Put
 from edgekit.engines.open import open_store
 from edgekit.engines.queues import RETENTION, Backlog, Batch, Queues, Sent, Waiting
+from edgekit.engines.sqlite import SQLiteRecords
 from edgekit.engines.sqlite_file import QUEUES, SQLiteFile
 from edgekit.engines.sqlite_memory import SQLiteMemory
 from edgekit.engines.sqlite_queues import SQLiteQueues
@@ -251,6 +254,27 @@ async def test_messages_too_old_are_not_handed_out_and_swept(queues: Queues) -> 
     assert await queues.backlog("other") == Backlog(0, 0, None)
 
 
+async def test_sweeping_a_queue_that_has_just_been_deleted_is_nothing(
+    queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await send(queues, "a")
+    states = await queues.list()
+    await queues.delete("q")
+
+    async def before(self: Any) -> Any:
+        return states
+
+    monkeypatch.setattr(SQLiteQueues, "list", before)
+    assert await queues.sweep(now=NOW + RETENTION) == 0
+
+
+async def test_recover_leaves_the_living_alone(queues: Queues) -> None:
+    await send(queues, "a")
+    await claim(queues)
+    assert await queues.recover(now=NOW) == 0
+    assert await claim(queues) == []
+
+
 # watch
 
 
@@ -282,6 +306,18 @@ async def test_watchers_hear_of_dead_letters(queues: Queues) -> None:
 
 
 # the end
+
+
+async def test_a_store_from_before_there_were_queues_gets_them(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite3"
+    old = SQLiteFile(path, durable=True, migrations=sqlite_file._MIGRATIONS[:1])
+    await SQLiteRecords(old).apply([Put("s", b"k", b"v")], now=NOW)
+    await old.close()
+    store = open_store(f"sqlite:{tmp_path}", durable=True)
+    await send(store.queues(), "a")
+    assert ids(await claim(store.queues())) == [["a"]]
+    assert (await store.records.get("s", b"k", now=NOW)) is not None
+    await store.close()
 
 
 async def test_closing_gives_back_what_is_handed_out(tmp_path: Path) -> None:

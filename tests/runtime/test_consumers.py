@@ -426,6 +426,23 @@ async def test_a_stopped_consumer_ends_its_batches_and_takes_no_more(
     assert await deployment.left() == 2
 
 
+async def test_a_consumer_that_is_stopped_while_it_looks_sets_no_timer(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine: Any = deployment.queues
+    real = engine.waiting
+
+    async def slow(*args: Any, **options: Any) -> Any:
+        await consumer.stop()
+        return await real(*args, **options)
+
+    consumer = await deployment.consumer()
+    monkeypatch.setattr(engine, "waiting", slow)
+    await deployment.send(*range(10), delay_seconds=5)
+    await deployment.advance(5)
+    assert deployment.clock.due() is None
+
+
 async def test_a_batch_that_is_cut_off_is_due_again_at_once(deployment: Deployment) -> None:
     async def handler(batch: MessageBatch) -> None:
         batch.messages[0].ack()
@@ -614,6 +631,20 @@ async def test_consumers_that_do_not_fit_are_found_at_the_start(
 
     with pytest.raises(ConfigError, match=message):
         await Isolate(app).start()
+
+
+async def test_without_a_file_a_handler_has_the_name_of_a_binding() -> None:
+    app = App(AppEnv)
+
+    @app.queue("jobs")
+    async def jobs(batch: MessageBatch) -> None: ...
+
+    with pytest.raises(ConfigError, match=r"declared for 'jobs'; without a .*: 'JOBS'$"):
+        await Isolate(app, store=open_store("memory:", durable=False)).start()
+    consumer = App()
+    consumer.queue("jobs")(jobs)  # what others send
+    async with TestClient(consumer):
+        pass
 
 
 async def test_a_worker_without_queues_opens_no_store() -> None:

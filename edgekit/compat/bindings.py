@@ -1,0 +1,151 @@
+"""The bindings of a Workers project's env: edgekit's own, each behind one thin wrapper.
+
+The wrapper is made once, when the Worker starts. It converts what is given and what comes back (see
+`convert.py`), and lets a class instance that a binding returns (an R2 object, a D1 statement, a batch
+of messages) be used in the same way. All else, names in both spellings, options in all forms, texts of
+errors, is the bindings' own.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from edgekit.compat.convert import Convert, JsArray, JsDict, from_user, to_raw, to_user
+from edgekit.env import Env
+
+# Classes in these modules are made to be wrapped; what is not made by a binding is left alone.
+_OURS = "edgekit.bindings."
+# The names that the platform has for the classes of its bindings, where they are not edgekit's.
+_NAMES = {
+    "KVNamespace": "KvNamespace",
+    "Queue": "WorkerQueue",
+    "RateLimit": "Ratelimit",
+    "R2ObjectBody": "GetResult",
+    "R2Object": "HeadResult",
+    "Vectorize": "VectorizeIndexImpl",
+}
+
+
+class Binding:
+    """A binding, or what one has returned, as a Workers project sees it."""
+
+    def __init__(self, binding: Any, convert: Any = to_user) -> None:
+        self._binding = binding
+        self._convert = convert
+
+    def _to_edgekit(self) -> Any:
+        return self._binding
+
+    def _out(self, value: Any) -> Any:
+        return self._convert(value, self._own)
+
+    def _own(self, value: Any) -> Any:
+        """Wraps what is of the bindings' own classes."""
+        if type(value).__module__.startswith(_OURS):
+            if isinstance(value, dict):
+                return _converted(value, self._out)
+            return Binding(value, self._convert)
+        return value
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_binding":  # somebody copies or unpickles it
+            raise AttributeError(name, name=name, obj=self)
+        if name == "constructor":
+            return JsDict(name=_name_of(self._binding))
+        attribute = getattr(self._binding, name)
+        if not callable(attribute):
+            return self._out(attribute)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            args = tuple([from_user(value) for value in args])
+            if kwargs:
+                kwargs = {key: from_user(value) for key, value in kwargs.items()}
+            result = attribute(*args, **kwargs)
+            return self._later(result) if inspect.isawaitable(result) else self._out(result)
+
+        if not isinstance(self._binding, dict):
+            self.__dict__[name] = call  # the next time there is nothing to look up
+        return call
+
+    async def _later(self, result: Any) -> Any:
+        return self._out(await result)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs = {key: from_user(value) for key, value in kwargs.items()}
+        result = self._binding(*map(from_user, args), **kwargs)
+        return self._later(result) if inspect.isawaitable(result) else self._out(result)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return getattr(self, key)
+        return self._out(self._binding[key])
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._out, self._binding)
+
+    def __len__(self) -> int:
+        return len(self._binding)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return repr(self._binding)
+
+
+def wrap(value: Any) -> Any:
+    """A binding, wrapped; a variable that is JSON, with the methods of JavaScript's objects."""
+    if type(value).__module__.startswith(_OURS) and not isinstance(value, dict):
+        return Binding(value)
+    return to_raw(value) if isinstance(value, dict | list) else _own_module(value)
+
+
+def _own_module(value: Any) -> Any:
+    # A service of `runtime/deployment.py` is a Fetcher too, whatever module its class is in.
+    return Binding(value) if hasattr(type(value), "binding_kind") else value
+
+
+def wrap_env(env: Env) -> Env:
+    """The env itself, with every binding wrapped."""
+    for name, value in vars(env).items():
+        vars(env)[name] = wrap(value)
+    return env
+
+
+def raw(value: Any) -> Any:
+    """A wrapped binding as code without the SDK sees it."""
+    return Binding(value._binding, to_raw) if isinstance(value, Binding) else to_raw(value)
+
+
+class RawEnv:
+    """`env` of a handler without the SDK."""
+
+    def __init__(self, env: Env) -> None:
+        self._env = env
+
+    def __getattr__(self, name: str) -> Any:
+        value = self.__dict__[name] = raw(getattr(self._env, name))
+        return value
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def object_keys(self) -> JsArray:
+        return JsArray(self._env)
+
+
+def _converted(value: dict[str, Any], convert: Convert) -> Any:
+    """A result that is a dict, of its own class, with what needs it converted."""
+    for key, item in value.items():
+        if item.__class__ is list and item and type(item[0]).__module__.startswith(_OURS):
+            value[key] = [convert(each) for each in item]
+        elif item.__class__ is bytes:
+            value[key] = convert(item)
+    return value
+
+
+def _name_of(binding: Any) -> str:
+    name = type(binding).__name__
+    return _NAMES.get(name, name)

@@ -1,0 +1,251 @@
+"""Between edgekit's values and what code of a Workers project expects of them.
+
+The platform's SDK turns JavaScript values into Python ones, and back, at every binding. Here both
+sides are Python, and nearly all values are the same; this file has what is not. `to_user` is for what
+bindings return, `from_user` for what they are given; `to_raw` is for code that talks to bindings
+without the SDK (`on_fetch` without `@handler`), which expects JavaScript's objects of dicts and lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from edgekit.web.blob import Blob as WebBlob
+from edgekit.web.formdata import FormData as WebFormData
+from edgekit.web.headers import Headers as WebHeaders
+from edgekit.web.request import Request as WebRequest
+from edgekit.web.response import Response as WebResponse
+from edgekit.web.spelling import Plain
+from edgekit.web.streams import ReadableStream, StreamReader
+
+
+class Constructor:
+    """What `value.constructor` is: by its `name`, code tells JavaScript's objects apart."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Buffer(bytes):
+    """An ArrayBuffer: bytes, with the names that memoryview and Pyodide's proxies have for them."""
+
+    constructor = Constructor("ArrayBuffer")
+
+    @property
+    def byteLength(self) -> int:
+        return len(self)
+
+    length = nbytes = byteLength
+
+    @property
+    def buffer(self) -> Buffer:
+        return self
+
+    def to_bytes(self) -> bytes:
+        """A copy as plain bytes."""
+        return bytes(self)
+
+    tobytes = to_bytes
+
+    def to_py(self, **options: Any) -> memoryview:
+        """A view of the bytes."""
+        return memoryview(self)
+
+    def to_memoryview(self) -> memoryview:
+        """A view of the bytes."""
+        return memoryview(self)
+
+    def to_string(self, encoding: str | None = None) -> str:
+        """The bytes as text, UTF-8 unless said otherwise."""
+        return self.decode(encoding or "utf-8")
+
+    def slice(self, start: int = 0, end: int | None = None) -> Buffer:
+        """The bytes from `start` up to `end`."""
+        return Buffer(self[start:end])
+
+    subarray = slice
+
+
+class Date(datetime):
+    """A moment as the SDK gives it: a naive datetime in local time, with the names a Date has."""
+
+    constructor = Constructor("Date")
+
+    @classmethod
+    def of(cls, moment: datetime) -> Date:
+        """The same moment; a naive one is in local time already."""
+        return cls.fromtimestamp(moment.timestamp())
+
+    def getTime(self) -> int:
+        """Milliseconds since 1970."""
+        return round(self.timestamp() * 1000)
+
+    valueOf = getTime
+
+    def toISOString(self) -> str:
+        """As in `2026-01-31T12:00:00.000Z`."""
+        text = self.astimezone(UTC).isoformat(timespec="milliseconds")
+        return text.replace("+00:00", "Z")
+
+    toJSON = toISOString
+
+
+class JsDict(Plain):
+    """A plain object that nobody has converted: a dict with attributes, and a proxy's methods."""
+
+    __slots__ = ()
+    constructor = Constructor("Object")
+
+    def to_py(self, **options: Any) -> dict[str, Any]:
+        """Plain dicts and lists."""
+        return {key: to_py(value) for key, value in self.items()}
+
+    def object_keys(self) -> JsArray:
+        return JsArray(self)
+
+    def object_values(self) -> JsArray:
+        return JsArray(self.values())
+
+    def object_entries(self) -> JsArray:
+        return JsArray(JsArray(pair) for pair in self.items())
+
+    def as_object_map(self, **options: Any) -> JsDict:
+        return self
+
+    as_py_json = as_object_map
+
+
+class JsArray(list[Any]):
+    """An array that nobody has converted: a list with a proxy's methods."""
+
+    constructor = Constructor("Array")
+
+    @property
+    def length(self) -> int:
+        return len(self)
+
+    def to_py(self, **options: Any) -> list[Any]:
+        """Plain lists and dicts."""
+        return [to_py(value) for value in self]
+
+    def push(self, *values: Any) -> int:
+        """Add at the end; returns the new length."""
+        self.extend(values)
+        return len(self)
+
+    def object_values(self) -> JsArray:
+        return self
+
+    def as_py_json(self, **options: Any) -> JsArray:
+        return self
+
+
+class Stream(ReadableStream):
+    """A ReadableStream whose chunks have the methods that Pyodide's proxies of them have."""
+
+    __slots__ = ()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _buffers(super().__aiter__())
+
+    def get_reader(self) -> StreamReader:
+        """As ReadableStream's; each `value` is a Buffer."""
+        self._lock()
+        return _Reader(self)
+
+    def tee(self, **options: Any) -> tuple[ReadableStream, ReadableStream]:
+        """As ReadableStream's."""
+        first, second = super().tee(**options)
+        return adopt_stream(first), adopt_stream(second)
+
+
+class _Reader(StreamReader):
+    __slots__ = ()
+
+    async def read(self) -> Plain:
+        result = await super().read()
+        if result["value"] is not None:
+            result["value"] = Buffer(result["value"])
+        return result
+
+
+async def _buffers(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in chunks:
+            yield Buffer(chunk)
+    finally:
+        await chunks.aclose()  # type: ignore[attr-defined]
+
+
+def adopt_stream(stream: ReadableStream) -> Stream:
+    """The stream itself, seen as a Stream."""
+    if stream.__class__ is ReadableStream:
+        stream.__class__ = Stream
+    return stream  # type: ignore[return-value]
+
+
+def to_py(value: Any) -> Any:
+    """What `value.to_py()` gives, of anything."""
+    convert = getattr(value, "to_py", None)
+    return value if convert is None or isinstance(value, bytes) else convert()
+
+
+_ATOMS = frozenset({str, int, float, bool, type(None)})
+Convert = Callable[[Any], Any]
+
+
+def to_user(value: Any, own: Convert | None = None) -> Any:
+    """A value of edgekit's as the SDK gives it: bytes as Buffer, a datetime naive, messages of `http.py`.
+
+    Anything else, which `own` may convert, is as it was; so are subclasses of Plain, which have only
+    JSON in them.
+    """
+    kind = value.__class__
+    if kind in _ATOMS:
+        return value
+    if kind is bytes:
+        return Buffer(value)
+    if kind is list:
+        return [to_user(item, own) for item in value]
+    if kind is dict or kind is Plain:
+        return Plain({key: to_user(item, own) for key, item in value.items()})
+    if kind is set:
+        return {to_user(item, own) for item in value}
+    if isinstance(value, ReadableStream):
+        return adopt_stream(value)
+    if isinstance(value, datetime):
+        return value if value.tzinfo is None else Date.of(value)
+    if isinstance(value, WebResponse | WebRequest | WebBlob | WebFormData | WebHeaders):
+        from edgekit.compat.http import adopt
+
+        return adopt(value)
+    return own(value) if own is not None else value
+
+
+def to_raw(value: Any, own: Convert | None = None) -> Any:
+    """As `to_user`, with dicts and lists that have the methods of JavaScript's objects."""
+    if isinstance(value, JsDict | JsArray):
+        return value
+    if isinstance(value, list | tuple):
+        return JsArray(to_raw(item, own) for item in value)
+    if isinstance(value, dict):
+        return JsDict({key: to_raw(item, own) for key, item in value.items()})
+    return to_user(value, own)
+
+
+def from_user(value: Any) -> Any:
+    """What a binding is given, as edgekit's bindings take it; the value itself where nothing differs."""
+    kind = value.__class__
+    if kind in _ATOMS or kind is bytes:
+        return value
+    if kind is list or kind is tuple:
+        return [from_user(item) for item in value]
+    if isinstance(value, dict):
+        return {from_user(key): from_user(item) for key, item in value.items()}
+    if isinstance(value, datetime):
+        return value if value.tzinfo is not None else value.astimezone(UTC)
+    # Of the class: an RPC stub has every attribute.
+    unwrap = getattr(type(value), "_to_edgekit", None)
+    return value if unwrap is None else unwrap(value)

@@ -1,0 +1,521 @@
+"""Request, Response and the rest of `workers` that is the web's: edgekit's types with the SDK's names.
+
+They are subclasses, so the host serves them as its own. `adopt` makes a value of edgekit's one of
+these by changing its class: nothing is copied, and a request that nobody looks at costs nothing more.
+Where the SDK is awkward (headers are copies, no Python streams as bodies, methods it does not know),
+both ways work here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Iterable, Mapping
+from http import HTTPMethod, HTTPStatus
+from typing import Any
+
+from edgekit import errors
+from edgekit.asgi import AsgiRequest
+from edgekit.compat.convert import Buffer, Constructor, Stream, adopt_stream
+from edgekit.web.blob import Blob as WebBlob
+from edgekit.web.blob import File as WebFile
+from edgekit.web.body import Body, encode_text
+from edgekit.web.formdata import FormData as WebFormData
+from edgekit.web.headers import Headers as WebHeaders
+from edgekit.web.request import HeadersInit
+from edgekit.web.request import Request as WebRequest
+from edgekit.web.response import Response as WebResponse
+from edgekit.web.streams import ReadableStream
+
+Bytes = bytes
+
+
+class BodyUsedError(errors.BodyUsedError, OSError):
+    """A body was read a second time; the SDK raises an OSError."""
+
+
+class FormError(errors.WebSyntaxError, TypeError):
+    """A body is no form, or too large a one; the SDK raises a TypeError."""
+
+
+class HttpStatusError(OSError):
+    """By `raise_for_status()`: an answer of status 400 and above."""
+
+    def __init__(self, status: int, status_text: str, url: str) -> None:
+        whose = "Client" if status < 500 else "Server"
+        super().__init__(f"{status} {whose} Error: {status_text} for url: {url}")
+        self.status = status
+        self.status_text = status_text
+        self.url = url
+
+
+class Headers(WebHeaders):
+    """Headers as the SDK's messages answer: None for what is not there, and never an error."""
+
+    __slots__ = ()
+    constructor = Constructor("Headers")
+
+    @classmethod
+    def over(cls, headers: WebHeaders) -> Headers:
+        """The same headers; a copy of those that cannot be changed."""
+        raw = headers._raw
+        return cls.from_raw(raw.copy() if headers.immutable else raw)  # type: ignore[return-value]
+
+    def __getitem__(self, name: str) -> str:
+        return self.get(name)  # type: ignore[return-value]
+
+    def __delitem__(self, name: str) -> None:
+        self.delete(name)
+
+    def get_all(self, name: str, failobj: Any = None) -> Any:
+        """Every value of that name; `failobj`, as a message has it, where there is none."""
+        return super().get_all(name) or ([] if failobj is None else failobj)
+
+    def add_header(self, name: str, value: str, **parameters: str | None) -> None:
+        """Add a value; parameters follow it as in `name="value"`."""
+        parts = [value]
+        for key, text in parameters.items():
+            key = key.replace("_", "-")
+            parts.append(key if text is None else f'{key}="{text}"')
+        self.append(name, "; ".join(parts))
+
+    def get_content_type(self) -> str:
+        """The media type without parameters; text/plain where there is none."""
+        return (self.get("content-type") or "text/plain").partition(";")[0].strip().lower()
+
+
+class _Reads(Body):
+    """What the SDK's Request and Response have in common."""
+
+    @property
+    def js_object(self) -> Any:
+        """The object itself: there is no other behind it."""
+        return self
+
+    @property
+    def body(self) -> ReadableStream | None:
+        """The body as a stream, or None; `Response(request.body)` passes it on as it is."""
+        stream = super().body
+        return None if stream is None else adopt_stream(stream)
+
+    async def buffer(self) -> Buffer:
+        """The whole body, as an ArrayBuffer."""
+        return Buffer(await self.bytes())
+
+    async def array_buffer(self) -> Buffer:
+        """JavaScript's name for `buffer()`."""
+        return Buffer(await self.bytes())
+
+    async def form_data(self) -> FormData:
+        """The body as a form."""
+        return adopt(await super().form_data())  # type: ignore[no-any-return]
+
+    async def blob(self) -> Blob:
+        """The body as a Blob."""
+        return adopt(await super().blob())  # type: ignore[no-any-return]
+
+    def _take(self) -> Bytes | ReadableStream | None:
+        try:
+            return super()._take()
+        except errors.BodyUsedError as error:
+            raise BodyUsedError(str(error)) from None
+
+    def _tee(self) -> Bytes | ReadableStream | None:
+        try:
+            return super()._tee()
+        except errors.BodyUsedError as error:
+            raise BodyUsedError(str(error)) from None
+
+    def _fault(self, status: int, message: str, path: str | None) -> Exception:
+        return FormError(message, path=path)
+
+
+class Request(_Reads, WebRequest):
+    """A request, as `workers.Request`: of a URL or another Request, with the options as keywords."""
+
+    constructor = Constructor("Request")
+    cache = "default"
+    credentials = "same-origin"
+    destination = ""
+    integrity = ""
+    is_history_navigation = False
+    keepalive = False
+    mode = "cors"
+    referrer = "about:client"
+    referrer_policy = ""
+
+    def __init__(self, input: Any, init: Any = None, **options: Any) -> None:
+        options.pop("fetcher", None)
+        if (body := options.get("body")) is not None:
+            options["body"] = as_body(body)
+        super().__init__(input, init, **options)
+
+    @property
+    def method(self) -> Any:
+        """An HTTPMethod, which is a str; a plain str where Python knows no such method."""
+        method: str = self.__dict__["method"]
+        return HTTPMethod.__members__.get(method, method)
+
+    @method.setter
+    def method(self, method: str) -> None:
+        self.__dict__["method"] = method
+
+    @property
+    def headers(self) -> Headers:
+        headers = self._headers
+        if headers.__class__ is not Headers:
+            headers = self._headers = Headers.over(super().headers)
+        return headers  # type: ignore[return-value]
+
+    async def json(self, type: Any = None, **options: Any) -> Any:
+        """The body by `json.loads`, which takes the options; JSONDecodeError when it is none."""
+        return json.loads(await self.text(), **options)
+
+    def clone(self) -> Request:
+        """A second request of the same body."""
+        return adopt(super().clone())  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"Request(method={str(self.method)!r}, url={self.url!r})"
+
+
+class IncomingRequest(Request, AsgiRequest):
+    """A request over a connection."""
+
+    def __init__(self) -> None:
+        raise TypeError("made by adopt()")
+
+
+class FetchResponse(_Reads, WebResponse):
+    """What `fetch()` gives, and Response builds on."""
+
+    constructor = Constructor("Response")
+
+    @property
+    def headers(self) -> Headers:
+        headers = self._headers
+        if headers.__class__ is not Headers:
+            headers = self._headers = Headers.over(super().headers)
+        return headers  # type: ignore[return-value]
+
+    @property
+    def js_response(self) -> Any:
+        """The object itself."""
+        return self
+
+    def read_json(self, *args: Any, **options: Any) -> Awaitable[Any]:
+        """The body by `json.loads`, which takes the options."""
+        return self._loads(options)
+
+    async def _loads(self, options: dict[str, Any]) -> Any:
+        return json.loads(await self.text(), **options)
+
+    async def memoryview(self) -> memoryview:
+        """The whole body."""
+        return memoryview(await self.bytes())
+
+    async def string(self) -> str:
+        """The old name of `text()`."""
+        return await self.text()
+
+    def clone(self) -> Response:
+        """A second response of the same body."""
+        return adopt(super().clone())  # type: ignore[no-any-return]
+
+    def raise_for_status(self) -> None:
+        """HttpStatusError for a status of 400 and above."""
+        if self.status >= 400:
+            raise HttpStatusError(self.status, self.status_text, self.url)
+
+    def replace_body(self, body: Any) -> Response:
+        """A response with the same status and headers, and another body."""
+        made = Response.__new__(Response)
+        WebResponse.__init__(made, as_body(body), self)
+        return made
+
+    async def unpack_archive(
+        self, *, extract_dir: str | None = None, format: str | None = None
+    ) -> None:
+        """Unpack the body, an archive, into a folder, as `shutil.unpack_archive` does."""
+        import shutil
+        import tempfile
+        from urllib.parse import urlsplit
+
+        name = urlsplit(self.url).path.rpartition("/")[2]
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/{name or 'archive'}"
+            with open(path, "wb") as file:  # noqa: ASYNC230 - unpacking does not wait either
+                file.write(await self.bytes())
+            shutil.unpack_archive(path, extract_dir, format)
+
+    @classmethod
+    def from_json(
+        cls,
+        data: Any,
+        status: Any = 200,
+        status_text: str = "",
+        headers: HeadersInit | None = None,
+        **options: Any,
+    ) -> Response:
+        """`data` by `json.dumps`; content type application/json unless `headers` say another.
+
+        The options may stand in a dict in the place of `status`, as in JavaScript.
+        """
+        to_py = getattr(data, "to_py", None)
+        text = json.dumps(data if to_py is None else to_py())
+        made = Response(text, status, status_text, headers, **options)
+        if made._headers is None:
+            made._content_type = b"application/json"
+        elif headers is None or not WebHeaders(headers).has("content-type"):
+            made._headers.set("content-type", "application/json")
+        return made
+
+    _from_json = from_json  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        parts = [f"status={self.status}"]
+        if self.status_text:
+            parts.append(f"status_text={self.status_text!r}")
+        if content_type := self.headers.get("content-type"):
+            parts.append(f"content_type={content_type!r}")
+        if self.url:
+            parts.append(f"url={self.url!r}")
+        if self.type != "default":
+            parts.append(f"type={self.type!r}")
+        return f"Response({', '.join(parts)})"
+
+
+class Response(FetchResponse):
+    """A response: `Response(body, status, status_text, headers, web_socket)`.
+
+    `body` is whatever edgekit's Response takes, or another Response without options, which this one
+    then is. The options may be one dict in the place of `status`, as in JavaScript.
+    """
+
+    def __init__(
+        self,
+        body: Any = None,
+        status: Any = None,
+        status_text: str = "",
+        headers: HeadersInit | None = None,
+        web_socket: Any = None,
+        **options: Any,
+    ) -> None:
+        if body.__class__ is str and headers is None and web_socket is None and not options:
+            if (status is None or status.__class__ is int and 200 <= status <= 599) and (
+                status not in (204, 205, 304)
+            ):
+                # What WebResponse.__init__ does, for the most common of all.
+                self._body = encode_text(body)
+                self._content_type = b"text/plain;charset=UTF-8"
+                self._headers = None
+                self._used = False
+                self.status = 200 if status is None else status
+                if status_text:
+                    self._status_text = status_text
+                return
+        if isinstance(body, WebResponse):
+            if status is not None or status_text or headers is not None or options:
+                raise ValueError(
+                    "Expected no options when constructing Response from a js.Response"
+                )
+            self.__dict__ = body.__dict__  # the same response, not another one of it
+            return
+        if isinstance(status, Mapping | WebResponse):
+            super().__init__(as_body(body), status, **options)
+            return
+        super().__init__(
+            as_body(body),
+            status=int(status or 200),
+            status_text=status_text or "",
+            headers=_pairs(headers),
+            web_socket=web_socket,
+            **options,
+        )
+
+
+class Blob(WebBlob):
+    """Bytes with a media type: `Blob(parts, content_type)`; a single part needs no list."""
+
+    __slots__ = ()
+    constructor = Constructor("Blob")
+
+    def __init__(
+        self, blob_parts: Any = (), content_type: str | None = None, endings: Any = None, **js: Any
+    ) -> None:
+        super().__init__(
+            _parts(blob_parts), content_type or js.get("type") or "", str(endings or "transparent")
+        )
+
+    @property
+    def content_type(self) -> str:
+        """The media type."""
+        return self._type
+
+    @property
+    def js_object(self) -> Any:
+        """The object itself."""
+        return self
+
+    async def array_buffer(self) -> Buffer:
+        """All of it."""
+        return Buffer(self._read())
+
+    def stream(self) -> Stream:
+        """A stream of it."""
+        return adopt_stream(super().stream())
+
+    def slice(
+        self, start: int | None = None, end: int | None = None, content_type: str | None = None
+    ) -> Blob:
+        """The bytes from `start` up to `end`; nothing is copied."""
+        return adopt(super().slice(start or 0, end, content_type or ""))  # type: ignore[no-any-return]
+
+
+class File(Blob, WebFile):
+    """A Blob with a name and a time."""
+
+    __slots__ = ()
+    constructor = Constructor("File")
+
+    def __init__(
+        self,
+        blob_parts: Any = (),
+        filename: str = "",
+        content_type: str | None = None,
+        endings: Any = None,
+        last_modified: int | None = None,
+        **js: Any,
+    ) -> None:
+        if isinstance(blob_parts, WebFile):
+            filename = filename or blob_parts.name
+            last_modified = last_modified or blob_parts.last_modified
+        WebFile.__init__(
+            self,
+            _parts(blob_parts),
+            filename,
+            content_type or js.get("type") or "",
+            last_modified or js.get("lastModified"),
+            str(endings or "transparent"),
+        )
+
+
+class FormData(WebFormData):
+    """The pairs of a form, of a dict or another form; None for a name that is not there."""
+
+    __slots__ = ()
+    constructor = Constructor("FormData")
+
+    def __init__(self, form_data: Any = None) -> None:
+        if not (form_data is None or isinstance(form_data, Mapping | Iterable)):
+            raise TypeError("Expected form_data to be a dict or an instance of FormData")
+        super().__init__(form_data)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.get(name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if isinstance(value, list):
+            raise TypeError("Expected single item in arguments to FormData.__setitem__")
+        self.set(name, value)
+
+    def append(self, name: str, value: Any, filename: str | None = None) -> None:
+        """Add a pair at the end."""
+        super().append(name, value, filename)
+        name, value = self._pairs[-1]
+        self._pairs[-1] = name, adopt(value)
+
+    def get_all(self, name: str) -> list[Any]:
+        """Every value of that name."""
+        return super().get_all(name)
+
+    @property
+    def js_object(self) -> Any:
+        """The object itself."""
+        return self
+
+
+async def fetch(resource: Any, init: Any = None, **options: Any) -> Response:
+    """Send a request; its options as keywords, or as one dict.
+
+    OSError when there is no answer. `fetcher` is a function to ask instead of the network.
+    """
+    from edgekit import client
+
+    fetcher = options.pop("fetcher", None)
+    if (body := options.get("body")) is not None:
+        options["body"] = as_body(body)
+    if (headers := options.get("headers")) is not None:
+        options["headers"] = _pairs(headers)
+    sent = fetcher or client.fetch
+    return adopt(await sent(resource, init, **options))  # type: ignore[no-any-return]
+
+
+# The class that stands for each of edgekit's; one of a subclass is what it is.
+_CLASSES: dict[type, type] = {
+    AsgiRequest: IncomingRequest,
+    WebRequest: Request,
+    WebResponse: Response,
+    WebHeaders: Headers,
+}
+
+
+class _Views(dict[type, type]):
+    def __missing__(self, kind: type) -> type:
+        return kind
+
+
+views = _Views(_CLASSES)
+
+
+def adopt(value: Any) -> Any:
+    """The value itself, seen as the class that `workers` has for it; a Blob or form as another one."""
+    kind = value.__class__
+    if kind in _CLASSES:
+        value.__class__ = _CLASSES[kind]
+        return value
+    if kind is WebBlob or kind is WebFile:
+        blob = Blob.__new__(Blob) if kind is WebBlob else File.__new__(File)
+        blob._fill(value._slices, value._type)
+        if isinstance(blob, File):
+            blob.name, blob.last_modified = value.name, value.last_modified
+        return blob
+    if kind is WebFormData:
+        form = FormData.__new__(FormData)
+        form._pairs = [(name, adopt(item)) for name, item in value._pairs]
+        return form
+    return value
+
+
+def as_body(body: Any) -> Any:
+    """A body that edgekit takes; TypeError, with the SDK's words, for what none can be made of."""
+    if isinstance(body, str | bytes) or body is None:
+        return body
+    unwrap = getattr(type(body), "_to_edgekit", None)
+    if unwrap is not None:
+        body = unwrap(body)
+    if isinstance(body, dict | int | float):
+        raise errors.WebTypeError(
+            f"Unsupported type in Response: {type(body).__name__}; did you mean Response.json(...)?"
+        )
+    return body
+
+
+def _pairs(headers: Any) -> Any:
+    """Headers as edgekit takes them: JavaScript's pairs may be lists."""
+    if headers is None or isinstance(headers, Mapping):
+        return headers
+    return [tuple(pair) for pair in headers]
+
+
+def _parts(parts: Any) -> Any:
+    unwrap = getattr(type(parts), "_to_edgekit", None)
+    if unwrap is not None:
+        parts = unwrap(parts)
+    if isinstance(parts, list | tuple):
+        return [_parts(part) for part in parts]
+    return parts
+
+
+def status_of(status: HTTPStatus | int) -> int:
+    """A status as an int."""
+    return int(status)
