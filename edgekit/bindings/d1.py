@@ -7,7 +7,6 @@ are no replicas: every session, and every bookmark, sees the last write.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,7 +36,6 @@ _SPACE = (
     "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
-_INDENTED_COMMENT = re.compile(r"^\s+--.*", re.MULTILINE)
 
 
 class D1Meta(Plain):
@@ -253,7 +251,14 @@ def _result(outcome: Outcome) -> D1Result:
 
 
 def _blank(sql: str) -> bool:
-    return not _INDENTED_COMMENT.sub("", sql).strip(_SPACE)
+    """Whether it is nothing but space, and comments that are indented or follow an empty line."""
+    space = False
+    for line in sql.split("\n"):
+        words = line.strip(_SPACE)
+        if words and not (words.startswith("--") and (space or line[0] != "-")):
+            return False
+        space = not words
+    return True
 
 
 def _worded(error: SqlError) -> str:

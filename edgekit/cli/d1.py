@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # What sqlite3's .dump puts around its statements; ours are in a transaction anyway.
 _TRANSACTION = re.compile(
-    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:BEGIN TRANSACTION|COMMIT);", re.IGNORECASE | re.DOTALL
+    r"(?>\s+|--[^\n]*\n|/\*.*?\*/)*+(?:BEGIN TRANSACTION|COMMIT);", re.IGNORECASE | re.DOTALL
 )
 
 

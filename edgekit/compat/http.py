@@ -18,7 +18,7 @@ from edgekit.asgi import AsgiRequest
 from edgekit.compat.convert import Buffer, Constructor, Stream, adopt_stream
 from edgekit.web.blob import Blob as WebBlob
 from edgekit.web.blob import File as WebFile
-from edgekit.web.body import Body, encode_text
+from edgekit.web.body import TEXT, Body, encode_text
 from edgekit.web.formdata import FormData as WebFormData
 from edgekit.web.headers import Headers as WebHeaders
 from edgekit.web.request import HeadersInit
@@ -189,6 +189,9 @@ class FetchResponse(_Reads, WebResponse):
     """What `fetch()` gives, and Response builds on."""
 
     constructor = Constructor("Response")
+    _headers = None
+    _used = False
+    status = 200
 
     @property
     def headers(self) -> Headers:
@@ -306,10 +309,9 @@ class Response(FetchResponse):
             ):
                 # What WebResponse.__init__ does, for the most common of all.
                 self._body = encode_text(body)
-                self._content_type = b"text/plain;charset=UTF-8"
-                self._headers = None
-                self._used = False
-                self.status = 200 if status is None else status
+                self._content_type = TEXT
+                if status is not None:
+                    self.status = status
                 if status_text:
                     self._status_text = status_text
                 return

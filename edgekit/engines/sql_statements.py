@@ -39,7 +39,8 @@ _NOT_THE_LAST = (
 # COMMIT never is the one that was prepared for us, without its rules.
 _CLIENTS = apsw.SQLITE_PREPARE_PERSISTENT
 
-_BLANK = r"(?:[\s\0]|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*"
+# Atomic and possessive: many comments must not be many ways to read them.
+_BLANK = r"(?>[\s\0]+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*+"
 _EMPTY = re.compile(_BLANK + r";?\Z", re.DOTALL)
 _READS = re.compile(_BLANK + r"(?:select|values|with|explain)\b", re.IGNORECASE | re.DOTALL)
 _RESERVED_RENAME = re.compile(r"\brename\s+to\s+[\"'`\[]?_cf_", re.IGNORECASE)

@@ -22,7 +22,7 @@ from edgekit.runtime import pages, sockets
 from edgekit.runtime.forwarded import Trusted
 from edgekit.runtime.isolate import Isolate
 from edgekit.web.body import TEXT, encode_text
-from edgekit.web.response import JSON, Response, convert
+from edgekit.web.response import JSON, NULL_BODY, Response, convert
 from edgekit.web.streams import ReadableStream, aclose, as_bytes
 from edgekit.web.websocket import WebSocket
 from edgekit.worker import Worker, error_response
@@ -121,7 +121,7 @@ class Host:
                     _limit(scope)
                     response = await dispatch(request, env, ctx)
                     kind = response.__class__
-                    if (kind is str or kind is dict) and request.method != "HEAD":
+                    if (kind is str or kind is dict) and scope["method"] != "HEAD":
                         # The same as below for Response(text) and Response.json(data), without one.
                         if kind is str:
                             body, content_type = encode_text(response), _TEXT
@@ -131,9 +131,9 @@ class Host:
                             except TypeError:  # which names the handler there
                                 convert(response, worker.handler_of(request))
                                 raise
-                        length = (b"content-length", b"%d" % len(body))
-                        started = True
-                    elif kind is not Response:
+                        headers = [content_type, (b"content-length", b"%d" % len(body))]
+                        status, started = 200, True
+                    elif kind is not Response and not isinstance(response, Response):
                         response = convert(response, worker.handler_of(request))
                 except HTTPError as error:
                     response = error_response(error)
@@ -144,9 +144,22 @@ class Host:
                     else:
                         ctx = ctx or ExecutionContext(spawn)
                         response = await self._rescue(request, ctx, error)
+                if (
+                    not started
+                    and response._headers is None
+                    and (body := response._body).__class__ is bytes
+                    and not response._used
+                    and (status := response.status) not in NULL_BODY
+                    and scope["method"] != "HEAD"
+                ):
+                    # What `response_start` comes to where nobody has looked at the headers.
+                    response._used = started = True
+                    headers = [(b"content-length", b"%d" % len(body))]
+                    if response._content_type is not None:
+                        headers.insert(0, (b"content-type", response._content_type))
                 if started:
-                    headers = [content_type, length]
-                    await send({"type": "http.response.start", "status": 200, "headers": headers})
+                    start = {"type": "http.response.start", "status": status, "headers": headers}
+                    await send(start)
                     await send({"type": "http.response.body", "body": body})
                     return
                 if response.status == 101:

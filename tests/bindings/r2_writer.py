@@ -37,7 +37,7 @@ async def chunks(content: bytes) -> AsyncIterator[bytes]:
 
 
 async def main(folder: str, name: str) -> None:
-    r2_multipart.MIN_PART = 10_000
+    r2_multipart.MIN_PART = 0
     store = open_store(f"sqlite:{folder}", durable=True)
     bucket = R2Bucket(store.records, store.blobs(), SPACE)
 
@@ -51,8 +51,8 @@ async def main(folder: str, name: str) -> None:
             content = content_of(key, number)
             if number % 5 == 4:
                 upload = await bucket.create_multipart_upload(key)
-                size = max(len(content) // 2, 10_000)
-                parts = [content[:size], content[size : 2 * size], content[2 * size :]]
+                half = (len(content) + 1) // 2
+                parts = [content[:half], content[half:]]
                 await upload.complete(
                     [await upload.upload_part(at, part) for at, part in enumerate(parts, 1)]
                 )

@@ -183,7 +183,9 @@ async def test_batch_leaves_out_what_is_blank(db: D1Database):
         [db.prepare(sql) for sql in ("", "SELECT 1 a", "  -- c\n ", " \ufeff")]
     )
     assert [result.results for result in results] == [[{"a": 1}]]
-    for statements in ([], [db.prepare("")]):
+    for sql in ("-- c", " -- c\n-- d", "-- c\n\n -- d", "\n" * 50_000 + "-- c\n;"):
+        assert "did not contain" in await failure(db.prepare(sql).all())
+    for statements in ([], [db.prepare("")], [db.prepare("\n-- c\n\n-- d\n  -- e")]):
         assert await failure(db.batch(statements)) == "D1_ERROR: No SQL statements detected."
     assert await failure(db.prepare(" ").all()) == "D1_ERROR: No SQL statements detected."
 
