@@ -36,6 +36,7 @@ ROUNDS = {
     "queues": 7,
     "d1": 11,
     "cache": 11,
+    "r2": 7,
 }
 PARTS = tuple(ROUNDS)
 
@@ -72,7 +73,7 @@ def main() -> int:
 async def _run(part: str, only: list[str], rounds: int, smoke: bool) -> Report:
     # Imported one by one: a part need not have what another one needs.
     module = importlib.import_module(f"benchmarks.{part}")
-    if part in ("assets", "cache", "kv", "d1", "fetch", "queues"):
+    if part in ("assets", "cache", "kv", "d1", "fetch", "queues", "r2"):
         report: Report = await module.run(rounds, smoke)
     elif part == "upload":
         report = await module.run(only, smoke)

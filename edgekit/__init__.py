@@ -123,19 +123,39 @@ _HOME = {
     "worker": "edgekit.worker",
 }
 
+# Where real Workers have another class, or function, of that name: over the platform's own objects.
+_ON_WORKERS = {
+    "Cache": "edgekit.on_workers.caches",
+    "D1Database": "edgekit.on_workers.d1",
+    "Fetcher": "edgekit.on_workers.services",
+    "KVNamespace": "edgekit.on_workers.kv",
+    "Message": "edgekit.on_workers.queues",
+    "MessageBatch": "edgekit.on_workers.queues",
+    "Queue": "edgekit.on_workers.queues",
+    "R2Bucket": "edgekit.on_workers.r2",
+    "R2MultipartUpload": "edgekit.on_workers.r2",
+    "R2Object": "edgekit.on_workers.r2",
+    "R2ObjectBody": "edgekit.on_workers.r2",
+    "RateLimit": "edgekit.on_workers.smaller",
+    "RpcTarget": "edgekit.on_workers.services",
+    "WorkerEntrypoint": "edgekit.on_workers.entry",
+    "caches": "edgekit.on_workers.caches",
+    "fetch": "edgekit.on_workers.client",
+}
+
 __all__ = sorted(_HOME)
-if sys.platform == "emscripten":  # real Workers
-    _HOME |= {
-        "WorkerEntrypoint": "edgekit.on_workers.entry",
-        "fetch": "edgekit.on_workers.client",
-    }
+
+
+def home(name: str, *, on_workers: bool = sys.platform == "emscripten") -> str | None:
+    """The module that has a public name; None for what is no public name."""
+    return (_ON_WORKERS.get(name) if on_workers else None) or _HOME.get(name)
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
+    module = home(name)
+    if module is None:
         raise AttributeError(f"module 'edgekit' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(home), name)
+    value = globals()[name] = getattr(import_module(module), name)
     return value
 
 

@@ -25,12 +25,14 @@ Spawn = Callable[..., None]  # of (coroutine, ctx, serving=False), see Backgroun
 class ExecutionContext(Spelled):
     """Given to a handler as `ctx`, one an event."""
 
+    _props: Any = None
     _request_id: str | None = None
     passes_through: bool = False
 
     def __init__(self, spawn: Spawn | None = None, *, props: Any = None) -> None:
         self._spawn = spawn or _background.spawn
-        self._props = props
+        if props is not None:
+            self._props = props
 
     @property
     def props(self) -> Any:
@@ -116,10 +118,11 @@ async def logged(coroutine: Coroutine[Any, Any, Any], ctx: ExecutionContext) -> 
 class Scope:
     """What belongs to one running Worker and is reached without `env` or `ctx`: `caches`, and what
     the `workers` module of Workers projects offers. `caches` is set by whoever makes it; `home` is the
-    Worker as its services see it, and `exports` what it offers to itself.
+    Worker as its services see it, and `exports` what it offers to itself. `kept` is for what lives as
+    long as the Worker, and `at_stop` is called, the last one first, when it stops.
     """
 
-    __slots__ = ("caches", "env", "exports", "home", "spawn")
+    __slots__ = ("at_stop", "caches", "env", "exports", "home", "kept", "spawn")
 
     def __init__(self, env: Any, spawn: Spawn) -> None:
         self.env = env
@@ -127,6 +130,8 @@ class Scope:
         self.caches: Any = None
         self.exports: Any = None
         self.home: Any = None
+        self.kept: dict[Any, Any] = {}
+        self.at_stop: list[Callable[[], Awaitable[Any]]] = []
 
 
 # All Workers that run in this process. While there is one, nothing need be noted for each event;

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgekit.asgi import ASGIApp, Receive, Scope, Send
+from edgekit.asgi import ASGIApp, AsgiRequest, Receive, Scope, Send
 from edgekit.context import ExecutionContext
 from edgekit.entrypoints import WorkerEntrypoint
 from edgekit.env import Env
@@ -106,6 +106,8 @@ class Worker:
     dispatch: Dispatch
     # Whether anything looks at `ctx`; where nothing does, the host passes None and saves making one.
     uses_ctx: bool = True
+    # What the host makes of an ASGI connection.
+    request_class: type[AsgiRequest] = AsgiRequest
     # Other Workers of this process, each with its `config`, which reach each other by services.
     beside: Sequence[Worker] = ()
 
@@ -144,6 +146,10 @@ class Worker:
     def handler_of(self, request: Request) -> Any:
         """The function that answered, for error messages."""
         return self._handler
+
+    async def answer(self, value: Any, request: Request) -> Response:
+        """What `dispatch` gave for `request`, as a Response."""
+        return convert(value, self.handler_of(request))
 
     @property
     def rpc_class(self) -> type[WorkerEntrypoint] | None:
@@ -210,7 +216,7 @@ class Worker:
             env = build(self.env_class, env)
         try:
             value = await self.dispatch(request, env, ctx or ExecutionContext())
-            return convert(value, self.handler_of(request))
+            return await self.answer(value, request)
         except HTTPError as error:
             return error_response(error)
 

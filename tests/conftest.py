@@ -1,8 +1,12 @@
-"""For all tests: what a developer has in the environment does not reach them."""
+"""For all tests: neither what a developer has in the environment, nor what another test left running."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+
+from edgekit import context
 
 
 @pytest.fixture(autouse=True)
@@ -18,3 +22,11 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "CLOUDFLARE_ENV",
     ):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _own_workers() -> Iterator[None]:
+    """A Worker that a test has started and not stopped is not beside those of the next one."""
+    before = list(context.running)
+    yield
+    context.running[:] = before

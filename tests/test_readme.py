@@ -18,6 +18,7 @@ import pytest
 
 from edgekit import App
 from edgekit.testing import TestClient
+from tests.bridge import table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -28,11 +29,15 @@ def blocks(language: str) -> list[str]:
     return [block[2] for block in BLOCK.finditer(README) if block[1] == language]
 
 
-def program() -> str:
-    """The Python blocks, each line where it stands in the README, so that errors name its number."""
+def program(name: str = "main.py") -> str:
+    """The Python blocks of one file, each line where it stands in the README, so that errors name its number.
+
+    A block belongs to the file that its first line names in a comment, or else to main.py.
+    """
     lines = [""] * README.count("\n")
     for block in BLOCK.finditer(README):
-        if block[1] == "python":
+        named = re.match(r"# (\w+\.py)\n", block[2])
+        if block[1] == "python" and (named[1] if named else "main.py") == name:
             first = README.count("\n", 0, block.start(2))
             for number, line in enumerate(block[2].splitlines(), first):
                 lines[number] = line
@@ -70,6 +75,20 @@ def main(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 @pytest.mark.parametrize("name", re.findall(r"^async def (test_\w+)", program(), re.MULTILINE))
 async def test_tour_passes_its_own_tests(main: ModuleType, name: str) -> None:
     await getattr(main, name)()
+
+
+@pytest.mark.parametrize(
+    "name", re.findall(r"^async def (test_\w+)", program("back.py"), re.MULTILINE)
+)
+async def test_back_end_passes_its_own_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "back.py").write_text(program("back.py"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "back", ModuleType("back"))  # taken away again afterwards
+    del sys.modules["back"]
+    await getattr(import_module("back"), name)()
 
 
 async def test_single_function_of_the_tour_is_a_whole_worker(main: ModuleType) -> None:
@@ -166,3 +185,7 @@ def test_links_within_the_repository_lead_somewhere(file: Path) -> None:
     }
     for anchor in re.findall(r"\]\(#([^)]+)\)", text):
         assert anchor in headings, anchor
+
+
+def test_the_table_of_differences_is_what_the_tests_allow() -> None:
+    assert table.shown() == table.table()

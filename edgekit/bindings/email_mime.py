@@ -1,6 +1,7 @@
 """Email as bytes: a message from its parts, and the parts of one that rules ask about. RFC 5322, MIME.
 
-Over the standard library's `email`. It sends nothing and knows no binding.
+Over the standard library's `email`, which is loaded when it is needed: it brings `random`, and real
+Workers allow no randomness at import. It sends nothing and knows no binding.
 """
 
 from __future__ import annotations
@@ -9,16 +10,15 @@ import base64
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from email import policy
-from email.headerregistry import Address
-from email.message import EmailMessage as Mime
-from email.parser import BytesHeaderParser
-from email.utils import format_datetime, getaddresses, parseaddr
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgekit import host
 from edgekit.errors import EmailError
 from edgekit.web.headers import Headers, RawHeaders
+
+if TYPE_CHECKING:
+    from email.headerregistry import Address
+    from email.message import EmailMessage as Mime
 
 MAX_RECIPIENTS = 50  # of to, cc and bcc together
 MAX_ATTACHMENTS = 32
@@ -76,6 +76,9 @@ def addresses(given: Any) -> list[str]:
 
 def parse(raw: bytes) -> Parsed:
     """The headers of a message; ValueError for what cannot be one."""
+    from email import policy
+    from email.parser import BytesHeaderParser
+
     # Not the policy that understands headers: it raises for some that others accept.
     parsed = BytesHeaderParser(policy=policy.compat32).parsebytes(raw)
     pairs: RawHeaders = []
@@ -111,7 +114,11 @@ def build(fields: Mapping[str, Any], *, id: str) -> bytes:
             f"too many attachments: {len(attachments)}, at most {MAX_ATTACHMENTS}",
             code="E_TOO_MANY_ATTACHMENTS",
         )
-    mime = Mime(policy.SMTP)
+    from email import policy
+    from email.message import EmailMessage
+    from email.utils import format_datetime
+
+    mime = EmailMessage(policy.SMTP)
     for name, key in (("From", "from"), ("To", "to"), ("Cc", "cc"), ("Reply-To", "reply_to")):
         if given := _listed(fields.get(key)):
             mime[name] = [_address(one) for one in given]
@@ -151,6 +158,9 @@ def _listed(given: Any) -> list[Any]:
 
 
 def _address(given: Any) -> Address:
+    from email.headerregistry import Address
+    from email.utils import parseaddr
+
     name = ""
     if isinstance(given, Mapping):
         name = str(given.get("name") or "")
@@ -232,4 +242,6 @@ def _part(attachment: Any) -> _Part:
 
 def _addresses_in(headers: Headers, name: str) -> list[str]:
     values: Iterable[str] = headers.get_all(name)
+    from email.utils import getaddresses
+
     return [address for _, address in getaddresses(list(values)) if address]

@@ -15,12 +15,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from edgekit import host
-from edgekit.bindings import r2_multipart
+from edgekit.bindings import r2_conditions, r2_multipart
 from edgekit.bindings import r2_options as given
 from edgekit.bindings.cursors import cursor_of, key_of
+from edgekit.bindings.r2_conditions import Condition
 from edgekit.bindings.r2_multipart import R2MultipartUpload
 from edgekit.bindings.r2_object import Contents, Description, R2Object, R2ObjectBody, R2Range
-from edgekit.bindings.r2_options import Condition, Value, failure
+from edgekit.bindings.r2_options import Value, failure
 from edgekit.bindings.r2_space import Space, milliseconds, new_version
 from edgekit.bindings.webidl import integer
 from edgekit.engines.base import Delete, Entry, Fence, Put
@@ -98,10 +99,10 @@ class R2Bucket(Spelled):
         """
         space = self._space
         name = given.key_bytes("get", key, "string")
-        fields = given.condition_fields(only_if, "GetOptions")
-        part_fields = given.range_fields(range)
-        condition = given.condition(fields)
-        wanted = given.range_of(part_fields)
+        fields = r2_conditions.condition_fields(only_if, "GetOptions")
+        part_fields = r2_conditions.range_fields(range)
+        condition = r2_conditions.condition(fields)
+        wanted = r2_conditions.range_of(part_fields)
         given.refuse_ssec_key("get", ssec_key)
         given.check_key("get", name)
         missing: bytes | None = None
@@ -158,11 +159,11 @@ class R2Bucket(Spelled):
         name = given.key_bytes("put", key, "string")
         data = given.held("put", value)
         digests = {"md5": md5, "sha1": sha1, "sha256": sha256, "sha384": sha384, "sha512": sha512}
-        fields = given.condition_fields(only_if, "PutOptions")
+        fields = r2_conditions.condition_fields(only_if, "PutOptions")
         http = given.http_metadata(http_metadata, "PutOptions")
         custom = given.custom_metadata(custom_metadata, "PutOptions")
         given.check_digests(digests)
-        condition = given.condition(fields)
+        condition = r2_conditions.condition(fields)
         wanted = given.checksum(digests)
         given.refuse_ssec_key("put", ssec_key)
         storage = given.storage_class("put", storage_class)

@@ -1,7 +1,7 @@
 """What R2's methods are given, in all its forms, checked with the platform's texts. Spec: Workers R2.
 
-Objects, conditions, ranges, metadata and checksums are dicts in either spelling or Headers where the
-platform takes those; a moment is a datetime (a naive one is local time) or milliseconds since 1970.
+Objects are dicts in either spelling, or Headers where the platform takes those; a moment is a datetime
+(a naive one is local time) or milliseconds since 1970. Conditions and ranges are in r2_conditions.py.
 The order of the checks is the platform's. Pure: nothing here reads or writes an object.
 """
 
@@ -11,21 +11,20 @@ import math
 import re
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from edgekit.bindings.webidl import string, utf8
-from edgekit.errors import R2Error, R2RangeError, R2TypeError, UnsupportedError
+from edgekit.errors import R2Error, R2TypeError, UnsupportedError
 from edgekit.web.blob import Blob
-from edgekit.web.conditional import parse_http_date, parse_range
+from edgekit.web.conditional import parse_http_date
 from edgekit.web.headers import Headers
 from edgekit.web.spelling import snake
 from edgekit.web.streams import ReadableStream
 
 MAX_KEY = 1024  # bytes of UTF-8
 MAX_CUSTOM_METADATA = 2048  # characters, which count twice in a text that has one above U+00FF
-MAX_PART_NUMBER = 10_000
 
-# name -> (its options' name and hashlib's, the platform's name, bytes)
+# The option's name, which is hashlib's -> the platform's name, and the bytes of such a digest.
 CHECKSUMS = {
     "md5": ("MD5", 16),
     "sha1": ("SHA-1", 20),
@@ -46,10 +45,8 @@ HTTP_FIELDS = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_MOMENT = (2**63 - 1) // 10**6  # milliseconds: what has nanoseconds of 64 bits
 
-_BEGINS_TAG = re.compile(r'[ \t]*([,*"W])').match
 _HEX = re.compile(r"[0-9a-fA-F]*").fullmatch
 
-Moment: TypeAlias = datetime | float
 Value: TypeAlias = (
     str
     | bytes
@@ -61,65 +58,6 @@ Value: TypeAlias = (
     | Iterable[bytes]
     | None
 )
-
-
-class Tag(NamedTuple):
-    """An entity tag of a condition; `value` None stands for any."""
-
-    value: str | None
-    weak: bool = False
-
-
-class Condition(NamedTuple):
-    """When a get or put is to be done. Moments are in milliseconds since 1970."""
-
-    matches: Sequence[Tag] | None = None
-    differs: Sequence[Tag] | None = None
-    before: int | None = None
-    after: int | None = None
-    whole_seconds: bool = False
-
-    def holds(self, etag: str | None, uploaded: int) -> bool:
-        """Whether it holds for an object, or (without an etag) where there is none."""
-        if etag is None:
-            return self.matches is None and self.after is None
-        unit = 1000 if self.whole_seconds else 1
-        uploaded //= unit
-        matches = self.matches is None or any(
-            tag.value is None or (tag.value == etag and not tag.weak) for tag in self.matches
-        )
-        differs = self.differs is None or not any(
-            tag.value is None or tag.value == etag for tag in self.differs
-        )
-        # As in HTTP, a date counts for nothing beside the tags of its kind.
-        after = self.after is None or self.after // unit < uploaded or self.differs is not None
-        before = self.before is None or uploaded < self.before // unit or self.matches is not None
-        return matches and differs and after and before
-
-
-class Range(NamedTuple):
-    """Which bytes to get: as numbers, or as a Range header."""
-
-    offset: float | None = None
-    length: float | None = None
-    suffix: float | None = None
-    header: str | None = None
-
-    def of(self, size: int) -> tuple[int, int] | None:
-        """Offset and length within `size` bytes; None where there are no such bytes."""
-        if self.header is not None:  # of which the platform takes a single range, or else nothing
-            ranges = parse_range(self.header, size)
-            if ranges is None or len(ranges) != 1:
-                return 0, size
-            return ranges[0][0], ranges[0][1] - ranges[0][0]
-        if self.suffix is not None:
-            length = int(min(self.suffix, size))
-            return (size - length, length) if length else None
-        if (self.offset or 0) >= size:
-            return None
-        offset = int(self.offset or 0)
-        length = int(min(size if self.length is None else self.length, size - offset))
-        return (offset, length) if length else None
 
 
 def key_bytes(
@@ -167,67 +105,6 @@ def held(
     raise R2TypeError(_not_of_type(method, owner, 2, kinds))
 
 
-def condition_fields(value: Any, options: str) -> Headers | Condition | None:
-    """`only_if`, with its types checked: {etagMatches, etagDoesNotMatch, uploadedBefore,
-    uploadedAfter, secondsGranularity}, or the Headers of a request. `condition` makes it one."""
-    if value is None or isinstance(value, Headers):
-        return value
-    fields = _fields(value, "onlyIf", options, "Conditional or Headers")
-    matches, differs = (
-        None if text is None else (Tag(text),)
-        for text in (
-            _text(fields, name, "Conditional") for name in ("etagMatches", "etagDoesNotMatch")
-        )
-    )
-    before = _moment(fields, "uploadedBefore", "Conditional")
-    after = _moment(fields, "uploadedAfter", "Conditional")
-    return Condition(matches, differs, before, after, bool(fields.get("seconds_granularity")))
-
-
-def condition(fields: Headers | Condition | None) -> Condition | None:
-    """What `condition_fields` has given, with its tags checked."""
-    if isinstance(fields, Headers):
-        return Condition(
-            _header_tags(fields, "if-match"),
-            _header_tags(fields, "if-none-match"),
-            _header_moment(fields, "if-unmodified-since"),
-            _header_moment(fields, "if-modified-since"),
-            True,
-        )
-    if fields is None:
-        return None
-    return fields._replace(matches=_tags(fields.matches), differs=_tags(fields.differs))
-
-
-def range_fields(value: Any) -> Headers | Mapping[str, Any] | None:
-    """`range`, with its type checked: {offset, length}, {suffix} or the Headers of a request."""
-    if value is None or isinstance(value, Headers):
-        return value
-    return _fields(value, "range", "GetOptions", "Range or Headers")
-
-
-def range_of(fields: Headers | Mapping[str, Any] | None) -> Range | None:
-    """What `range_fields` has given, with its numbers checked."""
-    if fields is None:
-        return None
-    if isinstance(fields, Headers):
-        header = fields.get("range")
-        return None if header is None else Range(header=header)
-    offset, length, suffix = (
-        None if fields.get(name) is None else _number(fields[name])
-        for name in ("offset", "length", "suffix")
-    )
-    _check_number(offset, "range. Starting offset", "range. Starting offset")
-    _check_number(length, "range. Length", "range. Length")
-    if suffix is not None:
-        if offset is not None:
-            raise R2TypeError("Suffix is incompatible with offset.")
-        if length is not None:
-            raise R2TypeError("Suffix is incompatible with length.")
-    _check_number(suffix, "suffix. Suffix", "range. Suffix")
-    return Range(offset, length, suffix)
-
-
 def http_metadata(value: Any, options: str) -> dict[str, Any]:
     """`http_metadata`, a dict or Headers, as it is stored: by the platform's names, a moment in ms."""
     if value is None:
@@ -236,18 +113,18 @@ def http_metadata(value: Any, options: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for field, header in HTTP_FIELDS.items():
             if (text := value.get(header)) is not None:
-                found[field] = _header_moment(value, header) if header == "expires" else text
+                found[field] = header_moment(value, header) if header == "expires" else text
         return found
-    fields = _fields(value, "httpMetadata", options, "HttpMetadata or Headers")
+    fields = fields_of(value, "httpMetadata", options, "HttpMetadata or Headers")
     found = {}
     for field in HTTP_FIELDS:
         if (given := fields.get(snake(field))) is not None:
             if field == "cacheExpiry":
-                found[field] = _moment(fields, field, "HttpMetadata")
+                found[field] = moment(fields, field, "HttpMetadata")
             else:
                 text = string(given)
                 if text is None:
-                    _refuse(field, "HttpMetadata", "string")
+                    refuse(field, "HttpMetadata", "string")
                 found[field] = replaced(text)
     return found
 
@@ -257,12 +134,12 @@ def custom_metadata(value: Any, options: str) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        _refuse("customMetadata", options, "object")
+        refuse("customMetadata", options, "object")
     found = {}
     for name, item in value.items():
         key, text = string(name), string(item)
         if key is None or text is None:
-            _refuse("customMetadata", options, "object of strings")
+            refuse("customMetadata", options, "object of strings")
         found[replaced(key)] = replaced(text)
     return found
 
@@ -281,7 +158,7 @@ def check_digests(given: Mapping[str, Any]) -> None:
     """The types of the options that are checksums."""
     for name, value in given.items():
         if value is not None and not isinstance(value, str | bytes | bytearray | memoryview):
-            _refuse(name, "PutOptions", "JsBufferSource or string")
+            refuse(name, "PutOptions", "JsBufferSource or string")
 
 
 def checksum(given: Mapping[str, Any]) -> tuple[str, bytes] | None:
@@ -369,49 +246,44 @@ def bad_digest(name: str, given: bytes, actual: bytes) -> R2Error:
 
 def text_option(value: Any, name: str, options: str) -> str | None:
     """An option that is a string and nothing that could become one."""
-    if value is None or isinstance(value, str):
-        return value
-    _refuse(name, options, "string")
+    if value is not None and not isinstance(value, str):
+        refuse(name, options, "string")
+    return value
 
 
 def _not_of_type(method: str, owner: str, parameter: int, kinds: str) -> str:
     return f"Failed to execute '{method}' on '{owner}': parameter {parameter} is not of type '{kinds}'."
 
 
-def _refuse(field: str, struct: str, kinds: str) -> NoReturn:
+def refuse(field: str, struct: str, kinds: str) -> NoReturn:
+    """The error for a field of an object that is of another type."""
     raise R2TypeError(
         f"Incorrect type for the '{field}' field on '{struct}':"
         f" the provided value is not of type '{kinds}'."
     )
 
 
-def _fields(value: Any, field: str, struct: str, kinds: str) -> dict[str, Any]:
+def fields_of(value: Any, field: str, struct: str, kinds: str) -> dict[str, Any]:
+    """An option that is an object, its fields in snake_case."""
     if not isinstance(value, Mapping):
-        _refuse(field, struct, kinds)
+        refuse(field, struct, kinds)
     return {snake(str(name)): item for name, item in value.items()}
 
 
-def _text(fields: Mapping[str, Any], field: str, struct: str) -> str | None:
+def text_field(fields: Mapping[str, Any], field: str, struct: str) -> str | None:
+    """A field that is a string."""
     return text_option(fields.get(snake(field)), field, struct)
 
 
-def _tags(tags: Sequence[Tag] | None) -> Sequence[Tag] | None:
-    if tags is None:
-        return None
-    text = tags[0].value or ""
-    if text.startswith('"') and text.endswith('"'):
-        raise R2TypeError(f"Conditional ETag should not be wrapped in quotes ({text}).")
-    return (Tag(None),) if text == "*" else tags
-
-
-def _moment(fields: Mapping[str, Any], field: str, struct: str) -> int | None:
+def moment(fields: Mapping[str, Any], field: str, struct: str) -> int | None:
+    """A field that is a date, in milliseconds since 1970."""
     value = fields.get(snake(field))
     if value is None:
         return None
     if isinstance(value, datetime):
         return (value.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        _refuse(field, struct, "date")
+        refuse(field, struct, "date")
     if not math.isfinite(value):
         raise R2TypeError("The value cannot be converted because it is not a valid Date.")
     if value > _MAX_MOMENT:
@@ -421,75 +293,8 @@ def _moment(fields: Mapping[str, Any], field: str, struct: str) -> int | None:
     return int(value)
 
 
-def _header_moment(headers: Headers, name: str) -> int | None:
+def header_moment(headers: Headers, name: str) -> int | None:
+    """A header that is a date, in milliseconds since 1970."""
     text = headers.get(name)
     # What is no date is the first of all dates to the platform.
     return None if text is None else int((parse_http_date(text) or 0) * 1000)
-
-
-def _header_tags(headers: Headers, name: str) -> Sequence[Tag] | None:
-    header = headers.get(name)
-    if header is None:
-        return None
-    tags: list[Tag] = []
-    at, separated = 0, True
-    while (found := _BEGINS_TAG(header, at)) is not None:  # what else there is ends the list
-        character, at = found[1], found.end()
-        if character == ",":
-            separated = True
-            continue
-        if not separated:
-            what = {
-                "*": "wildcard character '*' instead.",
-                '"': "double quote character '\"' instead."
-                " This would otherwise indicate the start of a new strong etag.",
-                "W": "weak quotation character 'W' instead."
-                " This would otherwise indicate the start of a new weak etag.",
-            }[character]
-            raise R2Error(f"Comma was expected to separate etags. Encountered a {what}")
-        if character == "*":
-            return (Tag(None),)
-        weak = character == "W"
-        if weak:
-            if header[at : at + 2] != '/"':
-                raise R2Error("Weak etags must start with W/ and their value must be quoted")
-            at += 2
-        end = header.find('"', at)
-        if end < 0:
-            raise R2Error("Unclosed double quote for Etag")
-        tags.append(Tag(header[at:end], weak))
-        at, separated = end + 1, False
-    if not tags:
-        raise R2Error(f"Invalid ETag in {name} header")
-    return tags
-
-
-def _number(value: Any) -> float:
-    """JavaScript's Number(value)."""
-    if isinstance(value, int | float):
-        return value
-    if not isinstance(value, str):
-        return math.nan
-    text = value.strip()
-    try:
-        return int(text, 16) if text[:2].lower() == "0x" else float(text or 0)
-    except ValueError:
-        return math.nan
-
-
-def _check_number(number: float | None, what: str, whole: str) -> None:
-    if number is None:
-        return
-    if math.isfinite(number) and number >= 0 and number != int(number):
-        raise R2RangeError(
-            f"Invalid {whole} ({_shown(number)}) must be an integer, not floating point."
-        )
-    if not number >= 0:
-        raise R2RangeError(f"Invalid {what} ({_shown(number)}) must be greater than or equal to 0.")
-
-
-def _shown(number: float) -> str:
-    text = f"{float(number):.15g}"
-    if number == number and float(text) != number:
-        text = f"{float(number):.17g}"
-    return text.replace("e+", "e")

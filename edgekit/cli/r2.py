@@ -8,7 +8,6 @@ stream, whatever their size, and show how far they have come on a terminal.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable
@@ -181,6 +180,8 @@ async def bulk_put(
     **metadata: Any,
 ) -> None:
     """Write the files that a JSON file names, each under its key."""
+    import asyncio
+
     items = _items(filename)
     target = _bucket(store, config, name, jurisdiction)
     options = _options(metadata)
@@ -192,7 +193,7 @@ async def bulk_put(
                 with _open(file, "rb") as source:
                     await target.put(key, _read(source, key), **options)
             except (OSError, R2Error) as error:
-                raise click.ClickException(f"{filename.name}: item {index}: {error}") from error
+                raise click.ClickException(f"{_named(filename)}: item {index}: {error}") from error
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -278,6 +279,8 @@ def _read(source: IO[bytes], label: str) -> AsyncIterator[bytes]:
     """The bytes of a file or pipe, as a stream that shows how far it has come."""
 
     async def chunks() -> AsyncIterator[bytes]:
+        import asyncio
+
         while chunk := await asyncio.to_thread(source.read, _CHUNK):
             yield chunk
 
@@ -302,24 +305,28 @@ async def _write(target: Path, chunks: AsyncIterable[bytes]) -> None:
         part.unlink(missing_ok=True)
 
 
+def _named(file: IO[bytes]) -> str:
+    return getattr(file, "name", "<stdin>")  # without a name where a test gives it
+
+
 def _items(file: IO[bytes]) -> list[tuple[str, str]]:
     """Key and file of each item; an error lists what is no item."""
     try:
         content = json.loads(file.read())
     except ValueError as error:
-        raise click.ClickException(f"{file.name}: not JSON: {error}") from None
+        raise click.ClickException(f"{_named(file)}: not JSON: {error}") from None
     if not isinstance(content, list):
-        raise click.ClickException(f"{file.name}: not a JSON array")
+        raise click.ClickException(f"{_named(file)}: not a JSON array")
     items, problems = [], []
     for index, item in enumerate(content):
         key, path = (item.get("key"), item.get("file")) if isinstance(item, dict) else (None, None)
         if not (isinstance(key, str) and isinstance(path, str) and len(item) == 2):
             problems.append(
-                f"{file.name}: item {index}: expected an object with key and file, both strings"
+                f"{_named(file)}: item {index}: expected an object with key and file, both strings"
             )
             continue
         if not os.path.isfile(path):
-            problems.append(f"{file.name}: item {index}: {path}: there is no such file")
+            problems.append(f"{_named(file)}: item {index}: {path}: there is no such file")
         items.append((key, path))
     if problems:
         raise click.ClickException("\n".join(problems[:20]))

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -102,18 +101,20 @@ def _load(target: Target) -> ASGIApp:
         from edgekit.runtime.assets_front import AssetsOnly
 
         return AssetsOnly()
-    from edgekit.compat import finder
+    from edgekit import config as configuration
+    from edgekit.compat import project
 
-    finder.install(target.folder, first=target.workers_project)
-    sys.path.insert(0, str(target.folder))
-    module = import_module(target.module)
+    config = _read(target.config) if target.workers_project else None
+    beside = len(configuration.several()) > 1
+    apart = (config and config.name) or target.folder.name if beside else None
+    module = project.imported(target.module, target.folder, config, apart=apart).module
     if target.file is not None and not _same(module, target.file):
         raise ConfigError(
             f"{target.file}: there is another module named {target.module!r}, which Python finds"
             " first; rename the file"
         )
     if target.attribute is None:
-        return _discover(module, target)
+        return _discover(module, target, config)
     found: Any = module
     for name in target.attribute.split("."):
         if not hasattr(found, name):
@@ -124,8 +125,7 @@ def _load(target: Target) -> ASGIApp:
 
 def _load_beside(path: Path) -> Worker:
     """A Worker by its configuration file, with its modules apart from all others."""
-    from edgekit.cli.imports import OwnModules
-    from edgekit.compat import finder
+    from edgekit.compat import project
     from edgekit.runtime.assets_front import AssetsOnly
     from edgekit.worker import Worker
 
@@ -135,10 +135,10 @@ def _load_beside(path: Path) -> Worker:
     app: ASGIApp = AssetsOnly()
     if config.main is not None:
         target = _file(config.main, None, path, config.main)
-        own = OwnModules(config.name or target.folder.name, target.folder)
-        sys.meta_path.insert(0, own)
-        finder.install(target.folder, first=True)
-        app = _discover(import_module(f"{own.package}.{target.module}"), target)
+        name = config.name or target.folder.name
+        assert target.module is not None
+        module = project.imported(target.module, target.folder, config, apart=name).module
+        app = _discover(module, target, config)
     if not isinstance(app, Worker):
         raise ConfigError(f"{path}: main is an app of another framework, not a Worker")
     app.config = str(path)
@@ -206,10 +206,17 @@ def _same(module: ModuleType, file: Path) -> bool:
     return module.__file__ is not None and os.path.samefile(module.__file__, file)
 
 
-def _discover(module: ModuleType, target: Target) -> ASGIApp:
-    """The app of a module: `app`, else its only Worker, else `Default`, else `fetch`."""
+def _discover(module: ModuleType, target: Target, config: Config | None) -> ASGIApp:
+    """The app of a module: `app`, else its only Worker, else `Default`, else `fetch`.
+
+    In a Workers project, what Workers would find goes before: `Default`, or `on_fetch` and its like.
+    """
+    from edgekit.compat import project
     from edgekit.worker import Worker
 
+    found = project.worker_of(module, config)
+    if found is not None and (config is not None or not hasattr(module, "app")):
+        return found
     if hasattr(module, "app"):
         return _as_app(module.app, f"{target.module}:app")
     workers = {id(value): name for name, value in vars(module).items() if isinstance(value, Worker)}
@@ -221,11 +228,8 @@ def _discover(module: ModuleType, target: Target) -> ASGIApp:
     for name in (*workers.values(), "Default", "fetch"):
         if hasattr(module, name):
             return _as_app(getattr(module, name), f"{target.module}:{name}")
-    if hasattr(module, "on_fetch"):
-        raise ConfigError(
-            f"{_shown(module)}: on_fetch is the old form, which edgekit does not have; write"
-            " `class Default(WorkerEntrypoint)` with `async def fetch(self, request)`"
-        )
+    if (found := project.without_default(module)) is not None:
+        return found
     raise ConfigError(
         f"{_shown(module)} has nothing to serve: no `app`, no App or Worker, no"
         " `class Default(WorkerEntrypoint)` and no `async def fetch(request, env)`"

@@ -12,8 +12,9 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from edgekit.compat.convert import Convert, JsArray, JsDict, from_user, to_raw, to_user
+from edgekit.compat.convert import Constructor, Convert, from_user, to_user
 from edgekit.env import Env
+from edgekit.errors import EdgekitError
 
 # Classes in these modules are made to be wrapped; what is not made by a binding is left alone.
 _OURS = "edgekit.bindings."
@@ -31,29 +32,28 @@ _NAMES = {
 class Binding:
     """A binding, or what one has returned, as a Workers project sees it."""
 
-    def __init__(self, binding: Any, convert: Any = to_user) -> None:
+    def __init__(self, binding: Any) -> None:
         self._binding = binding
-        self._convert = convert
 
     def _to_edgekit(self) -> Any:
         return self._binding
 
     def _out(self, value: Any) -> Any:
-        return self._convert(value, self._own)
+        return to_user(value, self._own)
 
     def _own(self, value: Any) -> Any:
         """Wraps what is of the bindings' own classes."""
         if type(value).__module__.startswith(_OURS):
             if isinstance(value, dict):
                 return _converted(value, self._out)
-            return Binding(value, self._convert)
+            return Binding(value)
         return value
 
     def __getattr__(self, name: str) -> Any:
         if name == "_binding":  # somebody copies or unpickles it
             raise AttributeError(name, name=name, obj=self)
         if name == "constructor":
-            return JsDict(name=_name_of(self._binding))
+            return Constructor(_name_of(self._binding))
         attribute = getattr(self._binding, name)
         if not callable(attribute):
             return self._out(attribute)
@@ -62,7 +62,11 @@ class Binding:
             args = tuple([from_user(value) for value in args])
             if kwargs:
                 kwargs = {key: from_user(value) for key, value in kwargs.items()}
-            result = attribute(*args, **kwargs)
+            try:
+                result = attribute(*args, **kwargs)
+            except EdgekitError as error:
+                _thrown(error)
+                raise
             return self._later(result) if inspect.isawaitable(result) else self._out(result)
 
         if not isinstance(self._binding, dict):
@@ -70,7 +74,11 @@ class Binding:
         return call
 
     async def _later(self, result: Any) -> Any:
-        return self._out(await result)
+        try:
+            return self._out(await result)
+        except EdgekitError as error:
+            _thrown(error)
+            raise
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         kwargs = {key: from_user(value) for key, value in kwargs.items()}
@@ -99,10 +107,10 @@ def wrap(value: Any) -> Any:
     """A binding, wrapped; a variable that is JSON, with the methods of JavaScript's objects."""
     if type(value).__module__.startswith(_OURS) and not isinstance(value, dict):
         return Binding(value)
-    return to_raw(value) if isinstance(value, dict | list) else _own_module(value)
+    if isinstance(value, dict | list):
+        from edgekit.compat.javascript.convert import view
 
-
-def _own_module(value: Any) -> Any:
+        return view(value)
     # A service of `runtime/deployment.py` is a Fetcher too, whatever module its class is in.
     return Binding(value) if hasattr(type(value), "binding_kind") else value
 
@@ -114,28 +122,6 @@ def wrap_env(env: Env) -> Env:
     return env
 
 
-def raw(value: Any) -> Any:
-    """A wrapped binding as code without the SDK sees it."""
-    return Binding(value._binding, to_raw) if isinstance(value, Binding) else to_raw(value)
-
-
-class RawEnv:
-    """`env` of a handler without the SDK."""
-
-    def __init__(self, env: Env) -> None:
-        self._env = env
-
-    def __getattr__(self, name: str) -> Any:
-        value = self.__dict__[name] = raw(getattr(self._env, name))
-        return value
-
-    def __getitem__(self, name: str) -> Any:
-        return getattr(self, name)
-
-    def object_keys(self) -> JsArray:
-        return JsArray(self._env)
-
-
 def _converted(value: dict[str, Any], convert: Convert) -> Any:
     """A result that is a dict, of its own class, with what needs it converted."""
     for key, item in value.items():
@@ -144,6 +130,13 @@ def _converted(value: dict[str, Any], convert: Convert) -> Any:
         elif item.__class__ is bytes:
             value[key] = convert(item)
     return value
+
+
+def _thrown(error: EdgekitError) -> None:
+    """Let code catch the error as a JsException too."""
+    from edgekit.compat.javascript.errors import thrown
+
+    thrown(error)
 
 
 def _name_of(binding: Any) -> str:

@@ -2,8 +2,8 @@
 
 The platform's SDK turns JavaScript values into Python ones, and back, at every binding. Here both
 sides are Python, and nearly all values are the same; this file has what is not. `to_user` is for what
-bindings return, `from_user` for what they are given; `to_raw` is for code that talks to bindings
-without the SDK (`on_fetch` without `@handler`), which expects JavaScript's objects of dicts and lists.
+bindings return, `from_user` for what they are given. Code that talks to bindings without the SDK
+(`on_fetch` without `@handler`, and whatever comes from `js`) is the business of `javascript/`.
 """
 
 from __future__ import annotations
@@ -92,60 +92,11 @@ class Date(datetime):
     toJSON = toISOString
 
 
-class JsDict(Plain):
-    """A plain object that nobody has converted: a dict with attributes, and a proxy's methods."""
-
-    __slots__ = ()
-    constructor = Constructor("Object")
-
-    def to_py(self, **options: Any) -> dict[str, Any]:
-        """Plain dicts and lists."""
-        return {key: to_py(value) for key, value in self.items()}
-
-    def object_keys(self) -> JsArray:
-        return JsArray(self)
-
-    def object_values(self) -> JsArray:
-        return JsArray(self.values())
-
-    def object_entries(self) -> JsArray:
-        return JsArray(JsArray(pair) for pair in self.items())
-
-    def as_object_map(self, **options: Any) -> JsDict:
-        return self
-
-    as_py_json = as_object_map
-
-
-class JsArray(list[Any]):
-    """An array that nobody has converted: a list with a proxy's methods."""
-
-    constructor = Constructor("Array")
-
-    @property
-    def length(self) -> int:
-        return len(self)
-
-    def to_py(self, **options: Any) -> list[Any]:
-        """Plain lists and dicts."""
-        return [to_py(value) for value in self]
-
-    def push(self, *values: Any) -> int:
-        """Add at the end; returns the new length."""
-        self.extend(values)
-        return len(self)
-
-    def object_values(self) -> JsArray:
-        return self
-
-    def as_py_json(self, **options: Any) -> JsArray:
-        return self
-
-
 class Stream(ReadableStream):
     """A ReadableStream whose chunks have the methods that Pyodide's proxies of them have."""
 
     __slots__ = ()
+    constructor = Constructor("ReadableStream")
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return _buffers(super().__aiter__())
@@ -176,7 +127,8 @@ async def _buffers(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in chunks:
             yield Buffer(chunk)
     finally:
-        await chunks.aclose()  # type: ignore[attr-defined]
+        if (close := getattr(chunks, "aclose", None)) is not None:
+            await close()
 
 
 def adopt_stream(stream: ReadableStream) -> Stream:
@@ -186,12 +138,6 @@ def adopt_stream(stream: ReadableStream) -> Stream:
     return stream  # type: ignore[return-value]
 
 
-def to_py(value: Any) -> Any:
-    """What `value.to_py()` gives, of anything."""
-    convert = getattr(value, "to_py", None)
-    return value if convert is None or isinstance(value, bytes) else convert()
-
-
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 Convert = Callable[[Any], Any]
 
@@ -199,8 +145,7 @@ Convert = Callable[[Any], Any]
 def to_user(value: Any, own: Convert | None = None) -> Any:
     """A value of edgekit's as the SDK gives it: bytes as Buffer, a datetime naive, messages of `http.py`.
 
-    Anything else, which `own` may convert, is as it was; so are subclasses of Plain, which have only
-    JSON in them.
+    Anything else, which `own` may convert, is as it was.
     """
     kind = value.__class__
     if kind in _ATOMS:
@@ -224,17 +169,6 @@ def to_user(value: Any, own: Convert | None = None) -> Any:
     return own(value) if own is not None else value
 
 
-def to_raw(value: Any, own: Convert | None = None) -> Any:
-    """As `to_user`, with dicts and lists that have the methods of JavaScript's objects."""
-    if isinstance(value, JsDict | JsArray):
-        return value
-    if isinstance(value, list | tuple):
-        return JsArray(to_raw(item, own) for item in value)
-    if isinstance(value, dict):
-        return JsDict({key: to_raw(item, own) for key, item in value.items()})
-    return to_user(value, own)
-
-
 def from_user(value: Any) -> Any:
     """What a binding is given, as edgekit's bindings take it; the value itself where nothing differs."""
     kind = value.__class__
@@ -242,10 +176,12 @@ def from_user(value: Any) -> Any:
         return value
     if kind is list or kind is tuple:
         return [from_user(item) for item in value]
+    # Of the class: an RPC stub has every attribute.
+    unwrap = getattr(type(value), "_to_edgekit", None)
+    if unwrap is not None:
+        return unwrap(value)
     if isinstance(value, dict):
         return {from_user(key): from_user(item) for key, item in value.items()}
     if isinstance(value, datetime):
         return value if value.tzinfo is not None else value.astimezone(UTC)
-    # Of the class: an RPC stub has every attribute.
-    unwrap = getattr(type(value), "_to_edgekit", None)
-    return value if unwrap is None else unwrap(value)
+    return value

@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING, Any
 from edgekit import entrypoints
 from edgekit.asgi_call import Mounted
 from edgekit.compat import greenlets
-from edgekit.compat.bindings import Binding, RawEnv, raw, wrap_env
-from edgekit.compat.http import Response, adopt, views
+from edgekit.compat.bindings import Binding, wrap_env
+from edgekit.compat.convert import from_user
+from edgekit.compat.flags import effective
+from edgekit.compat.http import IncomingRequest, adopt
 from edgekit.context import ExecutionContext
 from edgekit.env import Env
 from edgekit.errors import ConfigError, UnsupportedError
+from edgekit.web.response import convert
 from edgekit.worker import EVENTS, Dispatch, EventHandler, Worker
 
 if TYPE_CHECKING:
     from edgekit.web.request import Request
-
-_BASES: set[type] = set()
+    from edgekit.web.response import Response as WebResponse
 
 
 class WorkerEntrypoint(entrypoints.WorkerEntrypoint):
@@ -37,9 +39,6 @@ class WorkerEntrypoint(entrypoints.WorkerEntrypoint):
     @classmethod
     def _as_worker(cls) -> Worker:
         return ProjectWorker(_of_class(cls), cls, _events_of_class(cls))
-
-
-_BASES.add(WorkerEntrypoint)
 
 
 class DurableObject:
@@ -61,17 +60,24 @@ class WorkflowEntrypoint:
 class ProjectWorker(Worker):
     """The Worker of a Workers project. `apps` are ASGI apps whose lifespan it runs."""
 
+    request_class = IncomingRequest
+
     def __init__(
         self, dispatch: Dispatch, handler: Any, events: dict[str, EventHandler] | None = None
     ) -> None:
         super().__init__(dispatch, handler)
         self._events = events or {}
         self.module: ModuleType | None = None  # its main one
+        self.flags: frozenset[str] = effective(None, ())
         self.apps: list[Mounted] = list(getattr(handler, "_apps", ()))
 
     def prepare(self, env: Env) -> Env:
         """Every binding under the SDK's names."""
         return wrap_env(env)
+
+    async def answer(self, value: Any, request: Request) -> WebResponse:
+        """As Worker's; the value may be one to await, or one of JavaScript's."""
+        return convert(native(await settled(value)), self.handler_of(request))
 
     def mounted(self) -> list[Mounted]:
         """The apps of `asgi.entrypoint`."""
@@ -97,21 +103,28 @@ def _of_class(cls: type[WorkerEntrypoint]) -> Dispatch:
     if handler is None:
         return _no_fetch
     count = parameters(handler) - 1
-    if inspect.iscoroutinefunction(handler):
-        if count == 1:
+    if inspect.iscoroutinefunction(handler) and count == 1:
+        # The most common form; this is the hot path, and what `relaxed` does in less time.
+        own_init = cls.__init__ is not entrypoints.WorkerEntrypoint.__init__
+        new = cls.__new__
 
-            async def dispatch(request: Request, env: Any, ctx: ExecutionContext) -> Any:
-                request.__class__ = views[request.__class__]
+        def dispatch(request: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Any]:
+            if request.__class__ is not IncomingRequest:
+                request = adopt(request)
+            if own_init:
                 entrypoint: Any = cls(ctx, env)
-                coroutine = entrypoint.fetch(request)
-                value = await (greenlets.drive(coroutine) if greenlets.enabled else coroutine)
-                return value if value.__class__ is Response else await settled(value)
+            else:
+                entrypoint = new(cls)
+                entrypoint.ctx = ctx
+                entrypoint.env = env
+            coroutine: Awaitable[Any] = entrypoint.fetch(request)
+            return greenlets.drive(coroutine) if greenlets.enabled else coroutine
 
-            return dispatch
+        return dispatch
 
     async def relaxed(request: Request, env: Any, ctx: ExecutionContext) -> Any:
-        request.__class__ = views[request.__class__]
         entrypoint: Any = cls(ctx, env)
+        request = adopt(request)
         return await run(entrypoint.fetch, *(request, env, ctx)[:count])
 
     return relaxed
@@ -198,9 +211,9 @@ def of_module(module: ModuleType) -> ProjectWorker | None:
     dispatch, named = _no_fetch, next(iter(found.values()))
     for kind, function in found.items():
         if kind == "fetch":
-            dispatch, named = _global(function, views_of(function)), function
+            dispatch, named = _global(function, adopt), function
         else:
-            events[kind] = _global(function, _subject_of(function))
+            events[kind] = _global(function, _subject)
     made = ProjectWorker(dispatch, named, events)
     made.module = module
     return made
@@ -211,39 +224,28 @@ def _global(function: Callable[..., Any], see: Callable[[Any], Any]) -> Dispatch
     sdk = hasattr(function, "_takes_sdk")
 
     def dispatch(subject: Any, env: Any, ctx: ExecutionContext) -> Awaitable[Any]:
-        given = (see(subject), env if sdk else RawEnv(env), ctx)
+        given = (see(subject), env, ctx)
+        if not sdk:
+            given = (view(given[0]), view(env), view(ctx))
         return run(function, *given[:count])
 
     return dispatch
 
 
-def views_of(function: Callable[..., Any]) -> Callable[[Any], Any]:
-    """How a request is seen by an older handler."""
-    if hasattr(function, "_takes_sdk"):
-        return adopt
-    return raw_request
+def view(value: Any) -> Any:
+    """A value as code without the SDK sees it."""
+    from edgekit.compat.javascript.convert import view
+
+    return view(value)
 
 
-def raw_request(request: Any) -> Any:
-    """A request as JavaScript's code has it."""
-    try:
-        from edgekit.compat.js_http import view  # type: ignore[import-not-found]
-    except ImportError:
-        return adopt(request)
-    return view(adopt(request))
-
-
-def _subject_of(function: Callable[..., Any]) -> Callable[[Any], Any]:
-    if hasattr(function, "_takes_sdk"):
-        return _subject
-    return lambda subject: raw(_subject(subject))
+def native(value: Any) -> Any:
+    """What code gives back, of JavaScript's or not."""
+    return from_user(value) if hasattr(type(value), "_to_edgekit") else value
 
 
 def default_of(module: ModuleType) -> Worker | None:
-    """The Worker of a project's main module: its class `Default`, or its older handlers.
-
-    A module that has other entrypoints only is a Worker that answers no requests itself.
-    """
+    """The Worker of a project's main module: its class `Default`, or its older handlers."""
     from edgekit.worker import worker
 
     default = getattr(module, "Default", None)
@@ -257,10 +259,13 @@ def default_of(module: ModuleType) -> Worker | None:
     made: Worker | None = older
     if is_class:
         made = worker(default)
-    if made is None:
-        alone = ProjectWorker(_no_fetch, entrypoints.WorkerEntrypoint)
-        alone.module = module
-        return alone if alone.exports() else None
     if isinstance(made, ProjectWorker):
         made.module = module
     return made
+
+
+def without_default(module: ModuleType) -> Worker | None:
+    """The Worker of a module that has other entrypoints only: it answers no requests itself."""
+    made = ProjectWorker(_no_fetch, entrypoints.WorkerEntrypoint)
+    made.module = module
+    return made if made.exports() else None

@@ -51,7 +51,7 @@ def enable() -> None:
 
 def can_run_sync() -> bool:
     """Whether `run_sync` would work here."""
-    return loop_of_thread.get(None) is not None or _waiting() is not None
+    return loop_of_thread.get(None) is not None or waiting() is not None
 
 
 def run_sync(awaitable: Awaitable[T]) -> T:
@@ -59,7 +59,7 @@ def run_sync(awaitable: Awaitable[T]) -> T:
 
     RuntimeError outside of a Worker's handlers.
     """
-    if (waiter := _waiting()) is not None:
+    if (waiter := waiting()) is not None:
         return cast(T, waiter.parent.switch((_WAITS, awaitable)))
     loop = loop_of_thread.get(None)
     if loop is None or _is_running(loop):
@@ -78,7 +78,8 @@ def _is_running(loop: asyncio.AbstractEventLoop) -> bool:
         return False
 
 
-def _waiting() -> greenlet | None:
+def waiting() -> greenlet | None:
+    """The greenlet that runs, if it is one that can wait."""
     if not _waiters:
         return None
     from greenlet import getcurrent

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Iterable, Mapping
-from http import HTTPMethod, HTTPStatus
+from enum import StrEnum
+from http import HTTPMethod
 from typing import Any
 
 from edgekit import errors
-from edgekit.asgi import AsgiRequest
+from edgekit.asgi import AsgiRequest, Receive, Scope
 from edgekit.compat.convert import Buffer, Constructor, Stream, adopt_stream
 from edgekit.web.blob import Blob as WebBlob
 from edgekit.web.blob import File as WebFile
@@ -27,6 +28,7 @@ from edgekit.web.response import Response as WebResponse
 from edgekit.web.streams import ReadableStream
 
 Bytes = bytes
+_METHODS: dict[str, HTTPMethod] = dict(HTTPMethod.__members__)
 
 
 class BodyUsedError(errors.BodyUsedError, OSError):
@@ -88,8 +90,8 @@ class _Reads(Body):
 
     @property
     def js_object(self) -> Any:
-        """The object itself: there is no other behind it."""
-        return self
+        """The same, as code of JavaScript's has it."""
+        return view(self)
 
     @property
     def body(self) -> ReadableStream | None:
@@ -153,7 +155,7 @@ class Request(_Reads, WebRequest):
     def method(self) -> Any:
         """An HTTPMethod, which is a str; a plain str where Python knows no such method."""
         method: str = self.__dict__["method"]
-        return HTTPMethod.__members__.get(method, method)
+        return _METHODS.get(method, method)
 
     @method.setter
     def method(self, method: str) -> None:
@@ -181,8 +183,15 @@ class Request(_Reads, WebRequest):
 class IncomingRequest(Request, AsgiRequest):
     """A request over a connection."""
 
-    def __init__(self) -> None:
-        raise TypeError("made by adopt()")
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self._receive = receive
+
+    @property
+    def method(self) -> Any:
+        """As Request's."""
+        method: str = self.scope["method"]
+        return _METHODS.get(method, method)
 
 
 class FetchResponse(_Reads, WebResponse):
@@ -202,8 +211,8 @@ class FetchResponse(_Reads, WebResponse):
 
     @property
     def js_response(self) -> Any:
-        """The object itself."""
-        return self
+        """The same, as code of JavaScript's has it."""
+        return view(self)
 
     def read_json(self, *args: Any, **options: Any) -> Awaitable[Any]:
         """The body by `json.loads`, which takes the options."""
@@ -301,38 +310,50 @@ class Response(FetchResponse):
         status_text: str = "",
         headers: HeadersInit | None = None,
         web_socket: Any = None,
-        **options: Any,
+        init: Any = None,
+        *,
+        cf: Any = None,
+        encode_body: str = "automatic",
+        statusText: str = "",
+        webSocket: Any = None,
+        encodeBody: str = "automatic",
     ) -> None:
-        if body.__class__ is str and headers is None and web_socket is None and not options:
-            if (status is None or status.__class__ is int and 200 <= status <= 599) and (
-                status not in (204, 205, 304)
-            ):
-                # What WebResponse.__init__ does, for the most common of all.
+        if body.__class__ is str and status is headers is web_socket is init is cf is webSocket:
+            # All of them None. What WebResponse.__init__ does, for the most common of all.
+            try:
+                self._body = body.encode()
+            except UnicodeEncodeError:
                 self._body = encode_text(body)
-                self._content_type = TEXT
-                if status is not None:
-                    self.status = status
-                if status_text:
-                    self._status_text = status_text
-                return
+            self._content_type = TEXT
+            if status_text or statusText:
+                self._status_text = status_text or statusText
+            return
         if isinstance(body, WebResponse):
-            if status is not None or status_text or headers is not None or options:
+            if status is not None or status_text or headers is not None:
                 raise ValueError(
                     "Expected no options when constructing Response from a js.Response"
                 )
             self.__dict__ = body.__dict__  # the same response, not another one of it
             return
         if isinstance(status, Mapping | WebResponse):
-            super().__init__(as_body(body), status, **options)
-            return
+            status, init = None, status
         super().__init__(
             as_body(body),
+            init,
             status=int(status or 200),
-            status_text=status_text or "",
+            status_text=status_text or statusText or "",
             headers=_pairs(headers),
-            web_socket=web_socket,
-            **options,
+            web_socket=web_socket or webSocket,
+            cf=cf,
+            encode_body=encode_body if encode_body != "automatic" else encodeBody,
         )
+
+
+class BlobEnding(StrEnum):
+    """What becomes of the line ends of a Blob's text."""
+
+    TRANSPARENT = "transparent"
+    NATIVE = "native"
 
 
 class Blob(WebBlob):
@@ -355,8 +376,8 @@ class Blob(WebBlob):
 
     @property
     def js_object(self) -> Any:
-        """The object itself."""
-        return self
+        """The same, as code of JavaScript's has it."""
+        return view(self)
 
     async def array_buffer(self) -> Buffer:
         """All of it."""
@@ -432,8 +453,8 @@ class FormData(WebFormData):
 
     @property
     def js_object(self) -> Any:
-        """The object itself."""
-        return self
+        """The same, as code of JavaScript's has it."""
+        return view(self)
 
 
 async def fetch(resource: Any, init: Any = None, **options: Any) -> Response:
@@ -459,14 +480,6 @@ _CLASSES: dict[type, type] = {
     WebResponse: Response,
     WebHeaders: Headers,
 }
-
-
-class _Views(dict[type, type]):
-    def __missing__(self, kind: type) -> type:
-        return kind
-
-
-views = _Views(_CLASSES)
 
 
 def adopt(value: Any) -> Any:
@@ -518,6 +531,8 @@ def _parts(parts: Any) -> Any:
     return parts
 
 
-def status_of(status: HTTPStatus | int) -> int:
-    """A status as an int."""
-    return int(status)
+def view(value: Any) -> Any:
+    """What `js_object` is."""
+    from edgekit.compat.javascript.convert import view
+
+    return view(value)

@@ -15,7 +15,6 @@ class Cached(NamedTuple):
 
     meta: bytes
     size: int
-    expires: float
     body: bytes | None
     blob: str | None
 

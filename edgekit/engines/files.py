@@ -54,15 +54,16 @@ class FileBlobs:
     """
 
     def __init__(self, root: Path, *, durable: bool) -> None:
-        self._root = root
-        self._incoming = root / "incoming"
+        # Texts: an object of pathlib takes longer to make than a small file to be read.
+        self._root = str(root)
+        self._incoming = str(root / "incoming")
         self._durable = durable
         self._folders: set[str] = set()  # those that are known to be there
         self._closed = False
         try:
             root.parent.mkdir(parents=True, exist_ok=True)
             root.mkdir(mode=0o700, exist_ok=True)
-            self._incoming.mkdir(mode=0o700, exist_ok=True)
+            (root / "incoming").mkdir(mode=0o700, exist_ok=True)
             layout = root / "layout"
             if not layout.exists():
                 layout.write_text(_LAYOUT)
@@ -136,7 +137,7 @@ class FileBlobs:
 
     def begin(self, name: str) -> int:
         """A new file in `incoming`, locked."""
-        path = self._incoming / name
+        path = f"{self._incoming}/{name}"
         while True:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
             if _lock(file, shared=False) and os.fstat(file).st_nlink:
@@ -162,15 +163,15 @@ class FileBlobs:
         """Move a file to where it is for good, if it is still there."""
         place = self._place(name)
         if name[:2] not in self._folders:
-            place.parent.mkdir(mode=0o700, exist_ok=True)
+            os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
             self._folders.add(name[:2])
         with suppress(FileNotFoundError):
-            os.rename(self._incoming / name, place)
+            os.rename(f"{self._incoming}/{name}", place)
 
     def remove(self, name: str) -> None:
         """Remove a file, if there is one."""
         # In this order: it may just be moved from the first place to the second.
-        for path in (self._incoming / name, self._place(name)):
+        for path in (f"{self._incoming}/{name}", self._place(name)):
             with suppress(FileNotFoundError):
                 os.unlink(path)
 
@@ -178,17 +179,19 @@ class FileBlobs:
         """A file opened to be read; None where it is gone."""
         # It may move while it is looked for, and then it is in the last place.
         place = self._place(name)
-        for path in (place, self._incoming / name, place):
-            with suppress(FileNotFoundError):
+        for path in (place, f"{self._incoming}/{name}", place):
+            try:
                 return os.open(path, os.O_RDONLY | _BINARY)
+            except FileNotFoundError:
+                continue
         return None
 
     # ------------------------------------------------------------------------------------------------
 
-    def _place(self, name: str) -> Path:
+    def _place(self, name: str) -> str:
         if not name.isalnum():
             raise StorageError(f"{self._root}: {name!r} is not the name of a blob")
-        return self._root / name[:2] / name
+        return f"{self._root}/{name[:2]}/{name}"
 
     def _delete(self, names: Sequence[str]) -> bool:
         first = self.find(names[0]) if len(names) > 1 else None
@@ -289,7 +292,7 @@ class FileBlobWriter:
             self._file = self._engine.begin(self.name)
         for data in batch:
             with memoryview(data) as rest:
-                done = os.write(self._file, rest)
+                done = 0
                 while done < len(rest):
                     done += os.write(self._file, rest[done:])
 

@@ -151,7 +151,7 @@ def open_store(store_url: str, blobs_url: str | None = None, *, durable: bool) -
     `sqlite:PATH`: the directory PATH, made readable by its owner alone, with the database in it.
     With `durable` a write is acknowledged when it survives a loss of power, otherwise when it
     survives the death of the process. `memory:`: a new, empty store with every call.
-    `file:PATH`: another directory for the blobs, by default one within the store's.
+    `file:PATH`: another directory for the blobs, of this store alone; by default one within the store's.
     Raises ConfigError, naming the URL or the path, when the store cannot be opened.
     """
     scheme, _, rest = store_url.partition(":")

@@ -61,7 +61,7 @@ MIGRATIONS = (
 )
 
 _GET = """
-    SELECT id, expires, used, meta, size, body, blob FROM entries
+    SELECT id, used, meta, size, body, blob FROM entries
     WHERE cache = ? AND key = ? AND expires > ?"""
 _PUT = """
     INSERT INTO entries (cache, key, expires, used, bytes, meta, size, body, blob)
@@ -94,10 +94,10 @@ class SQLiteCache:
             raise self._file.failed(error) from error
         if row is None:
             return None
-        id, expires, used, meta, size, body, blob = row
+        id, used, meta, size, body, blob = row
         if now - used >= _USED_SECONDS:
             self._note_use(id, now)
-        return Cached(meta, size, expires, body, blob)
+        return Cached(meta, size, body, blob)
 
     async def open(self, entry: Cached, start: int, stop: int) -> AsyncIterator[bytes] | None:
         assert entry.blob is not None
@@ -119,13 +119,13 @@ class SQLiteCache:
         writer: BlobWriter | None = None
         try:
             async for chunk in body:
-                if writer is not None:
-                    await writer.write(chunk)
-                    continue
-                head += chunk
-                if len(head) > INLINE:
+                if writer is None:
+                    if len(head) + len(chunk) <= INLINE:
+                        head += chunk
+                        continue
                     writer = self._blobs.create()
                     await writer.write(bytes(head))
+                await writer.write(chunk)
             if writer is not None:
                 await writer.finish()
             size = len(head) if writer is None else writer.size

@@ -97,7 +97,7 @@ class SQLiteFile:
         path: Path,
         *,
         durable: bool,
-        migrations: Sequence[str] = _MIGRATIONS,
+        migrations: Sequence[str] | None = None,
         configure: Callable[[apsw.Connection, bool], None] = lambda con, writes: None,
     ) -> None:
         self.path = path
@@ -110,7 +110,7 @@ class SQLiteFile:
                 with turn:  # of several processes that start together, one creates the schema
                     con = _connect(path)
                     undo.callback(con.close)
-                    _prepare(con, path, migrations)
+                    _prepare(con, path, _MIGRATIONS if migrations is None else migrations)
                     con.pragma("synchronous", "FULL" if durable else "NORMAL")
                     con.pragma("fullfsync", durable)  # macOS: an fsync that reaches the disk
                     configure(con, True)

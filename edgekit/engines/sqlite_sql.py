@@ -91,7 +91,7 @@ class SQLiteSql:
             try:
                 if inline:
                     try:
-                        budget = timeout if timeout < _INLINE_SECONDS else _INLINE_SECONDS
+                        budget = min(timeout, _INLINE_SECONDS / len(queries))
                         return self._read_with(self._reader, queries, budget, columns)
                     except apsw.InterruptError:
                         self._learn(queries, Kind.READS)
@@ -167,7 +167,8 @@ class SQLiteSql:
                 for query in queries
             ]
         finally:
-            statements.trusted("ROLLBACK")
+            if statements.con.in_transaction:
+                statements.trusted("ROLLBACK")
 
     def _learn(self, queries: Sequence[Query], kind: Kind) -> None:
         if len(self._learned) >= _LEARNED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import js
@@ -28,11 +28,18 @@ async def fetch_from(
     input: Request | str | URL,
     init: Mapping[str, Any] | None,
     options: dict[str, Any],
+    *,
+    failed: Callable[[Any], Exception] | None = None,
 ) -> Response:
-    """As `fetch`, by another function of the platform's: that of a service, an origin, assets."""
+    """As `fetch`, by another function of the platform's: that of a service, an origin, assets.
+
+    `failed` makes of JavaScript's error what is raised instead of a FetchError.
+    """
     if not isinstance(input, Request) or init or options:
         input = Request(input, init, **options)
     try:
         return JsResponse(await function(request_into_js(input)))
     except JsException as error:
+        if failed is not None:
+            raise failed(error) from error
         raise FetchError(text_of(error)[1], url=input.url) from error

@@ -8,6 +8,7 @@ binding tells the two apart, `call` and `into_js` see to it that a null arrives.
 
 from __future__ import annotations
 
+import builtins
 import datetime
 import json
 from collections.abc import Callable
@@ -27,8 +28,10 @@ _SIMPLE = frozenset({str, int, float, bool})
 _BOXES = frozenset({"BigInt", "Boolean", "Number", "String"})
 _UTC = datetime.timezone.utc  # noqa: UP017 - datetime.UTC is the same, looked up twice
 
-# The name of a JavaScript class -> what makes our object of one. http.py and bindings.py fill it.
+# The name of a JavaScript class -> what makes our object of one; and our class -> what makes
+# JavaScript's of one. http.py and services.py fill them.
 CLASSES: dict[str, Callable[[Any], Any]] = {}
+INTO: dict[type, Callable[[Any], Any]] = {}
 
 
 def is_null(value: Any) -> bool:
@@ -65,8 +68,39 @@ def from_js(value: Any) -> Any:
         return {from_js(item) for item in js.Array.from_(value)}
     if kind in _BOXES:
         return value.valueOf()
+    if js.Object.prototype.toString.call(value) == "[object Error]" or kind.endswith("Error"):
+        return _error_from_js(value)
     make = CLASSES.get(kind)
     return value if make is None else make(value)
+
+
+def _error_from_js(value: Any) -> Exception:
+    name, message = text_of(value)
+    kinds = {"TypeError": TypeError, "RangeError": ValueError}
+    kind = kinds.get(name) or getattr(builtins, name, None)
+    if isinstance(kind, type) and issubclass(kind, Exception):
+        return kind(message)
+    return Exception(message)
+
+
+def arrived(value: Any) -> Any:
+    """What the platform hands to a handler or method, whether or not the SDK has converted it."""
+    if isinstance(value, JsProxy) or value.__class__ in _SIMPLE:
+        return from_js(value)
+    if is_null(value):
+        return None
+    if isinstance(value, memoryview):
+        return bytes(value)
+    if isinstance(value, dict):
+        return Plain({key: arrived(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return [arrived(item) for item in value]
+    if isinstance(value, datetime.datetime) and value.tzinfo is None:
+        return value.astimezone(_UTC)
+    for wrapper in ("js_object", "_binding"):  # the SDK's
+        if (inner := getattr(value, wrapper, None)) is not None:
+            return from_js(inner)
+    return value
 
 
 def into_js(value: Any) -> Any:
@@ -76,7 +110,7 @@ def into_js(value: Any) -> Any:
     if value is None:
         return jsnull
     if jsnull is None and _has_none(value):
-        return js.JSON.parse(json.dumps(value))
+        return _by_hand(value)
     return to_js(
         _with_nulls(value), dict_converter=js.Object.fromEntries, default_converter=_object
     )
@@ -84,14 +118,29 @@ def into_js(value: Any) -> Any:
 
 def _object(value: Any, convert: Any = None, cache: Any = None) -> Any:
     """What `to_js` does not know: our objects that stand for the platform's, dates, errors."""
+    if value is None:
+        return jsnull
     made = getattr(value, "_to_js", None)
     if made is not None:
         return made()
     if isinstance(value, datetime.datetime):
         return js.Date.new(value.timestamp() * 1000)
-    if isinstance(value, Exception):
-        return js.Error.new(str(value))
+    if isinstance(value, BaseException):
+        return _error(value)
+    for cls in type(value).__mro__:
+        if (make := INTO.get(cls)) is not None:
+            return make(value)
     return value
+
+
+def _error(error: BaseException) -> Any:
+    """JavaScript's error for one of Python's: of its class, or with its class for a name."""
+    for cls, name in ((TypeError, "TypeError"), (ValueError, "RangeError")):
+        if isinstance(error, cls):
+            return getattr(js, name).new(str(error))
+    made = js.Error.new(str(error))
+    made.name = type(error).__name__
+    return made
 
 
 def _with_nulls(value: Any) -> Any:
@@ -102,6 +151,28 @@ def _with_nulls(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_with_nulls(item) for item in value]
     return value
+
+
+def _by_hand(value: Any) -> Any:
+    """A dict or list with a None in it, for a Pyodide that has no null: JavaScript puts it there."""
+    if isinstance(value, dict):
+        made = js.Object.new()
+        for key, item in value.items():
+            part = _NULL.format(json.dumps(str(key)))
+            given = (
+                js.JSON.parse(part)
+                if item is None
+                else to_js({str(key): into_js(item)}, dict_converter=js.Object.fromEntries)
+            )
+            js.Object.assign(made, given)
+        return made
+    made = js.Array.new()
+    for item in value:
+        made = made.concat(js.JSON.parse("[null]") if item is None else js.Array.of(into_js(item)))
+    return made
+
+
+_NULL = "{{{}:null}}"
 
 
 def _has_none(value: Any) -> bool:
@@ -116,15 +187,10 @@ def call(target: Any, method: str, *args: Any) -> Any:
     """`target.method(*args)` with the arguments converted; the result is JavaScript's."""
     function = getattr(target, method)
     if jsnull is None and any(arg is None for arg in args):
-        array = js.Array.new()
-        for arg in args:
-            array = array.concat(
-                js.JSON.parse("[null]") if arg is None else js.Array.of(into_js(arg))
-            )
-        return js.Reflect.apply(function, target, array)
+        return js.Reflect.apply(function, target, _by_hand(list(args)))
     return function(*(into_js(arg) for arg in args))
 
 
-def text_of(error: JsException) -> tuple[str, str]:
+def text_of(error: Any) -> tuple[str, str]:
     """Class name and message of a JavaScript error."""
     return str(getattr(error, "name", "Error")), str(getattr(error, "message", error))

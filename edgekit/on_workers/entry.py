@@ -1,8 +1,13 @@
 """Where the platform's events come in: `Default = app.entrypoint()`, and the class form as it is.
 
-workerd finds subclasses of the SDK's `workers.WorkerEntrypoint` in the main module, so what is made
-here is one. Where Workers are older than such classes (Python 3.12), the module's functions are the
-handlers: `on_fetch = Default.on_fetch`, which a build writes.
+workerd finds subclasses of the SDK's `workers.WorkerEntrypoint` in the main module, makes an object of
+one for each event, and calls the method that the event, or the caller of an RPC, names. The classes
+here are such ones, but what making an object of them gives is a `_Gate`: it takes the platform's
+arguments, and runs the Worker as it runs on ASGI. So a program's own methods call each other as Python
+does, and nothing is converted between them.
+
+Where Workers are older than such classes (Python 3.12), functions of the main module are the handlers:
+`on_fetch = Default.on_fetch`.
 
 The Worker starts with its first event, not at import: Workers keep the memory that is there after
 import, and allow no I/O, time or randomness before.
@@ -11,10 +16,8 @@ import, and allow no I/O, time or randomness before.
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
-import logging
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import js
 
@@ -23,9 +26,7 @@ from edgekit.context import ExecutionContext, Scope
 from edgekit.entrypoints import WorkerEntrypoint as _Ours
 from edgekit.env import Env
 from edgekit.errors import HTTPError
-from edgekit.on_workers import bindings
-from edgekit.on_workers.caches import CacheStorage
-from edgekit.on_workers.convert import from_js, into_js
+from edgekit.on_workers.convert import from_js
 from edgekit.on_workers.env import build_env
 from edgekit.on_workers.http import JsRequest, headers_of, response_into_js
 from edgekit.web.response import convert
@@ -37,11 +38,7 @@ try:
 except ImportError:  # Workers from before the SDK
 
     class _Base:  # type: ignore[no-redef]
-        def __init__(self, ctx: Any, env: Any) -> None:
-            pass
-
-
-logger = logging.getLogger(__name__)
+        pass
 
 
 class JsContext(ExecutionContext):
@@ -57,6 +54,12 @@ class JsContext(ExecutionContext):
             self._props = from_js(getattr(self._js, "props", None))
         return super().props
 
+    @property
+    def exports(self) -> Any:
+        from edgekit.on_workers.services import Exports
+
+        return Exports(self._js.exports)
+
     def _spawn(self, coroutine: Any, ctx: ExecutionContext, serving: bool = False) -> None:
         self._js.waitUntil(asyncio.ensure_future(context.logged(coroutine, ctx)))
 
@@ -67,18 +70,31 @@ class JsContext(ExecutionContext):
 class _Running:
     """A Worker in this isolate: started by its first event."""
 
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
+    def __init__(self, make: Callable[[], Worker]) -> None:
+        self._make = make
+        self._starting: asyncio.Future[None] | None = None
+        self.worker: Worker
         self.env: Env | None = None
 
     async def start(self, env: Any) -> Env:
-        env = getattr(env, "_env", env)  # the SDK has put a wrapper around it
-        self.env = built = build_env(self.worker, env)
-        scope = Scope(built, _spawn_anywhere)
-        scope.caches = CacheStorage()
-        context.running.append(scope)
-        await self.worker.on_start_event(built)
-        return built
+        """The env, made once; who comes meanwhile waits."""
+        while self.env is None and self._starting is not None:
+            await asyncio.shield(self._starting)
+        if self.env is not None:
+            return self.env
+        self._starting = asyncio.get_running_loop().create_future()
+        try:
+            worker = self.worker = self._make()
+            built = build_env(
+                worker, getattr(env, "_env", env)
+            )  # the SDK may have put its own around
+            context.running[:] = [_scope(built)]
+            await worker.on_start_event(built)
+            self.env = built
+            return built
+        finally:  # the next event tries again where this has failed
+            starting, self._starting = self._starting, None
+            starting.set_result(None)
 
     async def fetch(self, request: Any, env: Any, ctx: Any) -> Any:
         """Answer one request of the platform's by a response of the platform's."""
@@ -102,78 +118,128 @@ class _Running:
 
     async def handle(self, kind: str, subject: Any, env: Any, ctx: Any) -> None:
         """Answer an event that is no request."""
+        from edgekit.on_workers.bindings import event_subject
+
         ours = self.env
         if ours is None:
             ours = await self.start(env)
-        subject = bindings.event_subject(kind, getattr(subject, "_binding", subject))
+        subject = event_subject(kind, getattr(subject, "_binding", subject))
         await self.worker.handle(kind, subject, ours, JsContext(ctx))
 
 
+def _scope(env: Env) -> Scope:
+    from edgekit.on_workers.caches import caches
+
+    scope = Scope(env, _spawn_anywhere)
+    scope.caches = caches
+    return scope
+
+
 def _spawn_anywhere(coroutine: Any, ctx: ExecutionContext, serving: bool = False) -> None:
-    from workers import wait_until
+    try:
+        from workers import wait_until
+    except ImportError:  # an older SDK
+        from workers import waitUntil as wait_until
 
     wait_until(asyncio.ensure_future(context.logged(coroutine, ctx)))
 
 
-def entrypoint(worker: Worker) -> type:
-    """The class that stands for `worker` in the main module of a Workers project."""
-    running = _Running(worker)
+class _Gate:
+    """What the platform calls for one event, or for one caller of the Worker's methods."""
 
-    async def fetch(self: Any, request: Any, env: Any = None, ctx: Any = None) -> Any:
-        return await running.fetch(request, self.env, self.ctx)
+    __slots__ = ("_cls", "_ctx", "_env", "_object", "_running")
 
-    members: dict[str, Any] = {"fetch": fetch, "on_fetch": staticmethod(running.fetch)}
-    for kind in EVENTS:
-        if worker.has_events(kind):
-            members[kind] = _event(running, kind)
-    return type("Default", (_Base,), members)
+    def __init__(self, cls: Any, running: _Running, ctx: Any, env: Any) -> None:
+        self._cls = cls
+        self._running = running
+        self._ctx = ctx
+        self._env = env
+        self._object: Any = None
+
+    def fetch(self, request: Any, env: Any = None, ctx: Any = None) -> Awaitable[Any]:
+        return self._running.fetch(request, self._env, self._ctx)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in EVENTS and hasattr(self._cls, name):
+
+            def handle(subject: Any, env: Any = None, ctx: Any = None) -> Awaitable[None]:
+                return self._running.handle(name, subject, self._env, self._ctx)
+
+            return handle
+        if name.startswith("_") or not callable(_member(self._cls, name)):
+            raise AttributeError(name, name=name, obj=self)
+
+        async def method(*args: Any) -> Any:
+            from edgekit.on_workers.services import offered
+
+            if self._object is None:
+                running = self._running
+                env = running.env if running.env is not None else await running.start(self._env)
+                self._object = self._cls(JsContext(self._ctx), env)
+            return await offered(getattr(self._object, name))(*args)
+
+        return method
 
 
-def _event(running: _Running, kind: str) -> Any:
-    async def handle(self: Any, subject: Any, env: Any = None, ctx: Any = None) -> None:
-        await running.handle(kind, subject, self.env, self.ctx)
-
-    handle.__name__ = kind
-    return handle
+def _member(cls: type, name: str) -> Any:
+    """What a program's own classes define under that name."""
+    for each in cls.__mro__:
+        if each in (WorkerEntrypoint, _Ours, _Base, object):
+            continue
+        if name in vars(each):
+            return getattr(cls, name)
+    return None
 
 
 class WorkerEntrypoint(_Base, _Ours):  # type: ignore[misc] # the SDK is not there
     """`edgekit.WorkerEntrypoint` on real Workers: its methods see what they see on ASGI."""
 
-    _env: ClassVar[Env | None] = None
+    _running: Any = None
+
+    def __new__(cls, ctx: Any = None, env: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(env, Env) or ctx is None:  # by a Worker of ours, or by a test
+            return object.__new__(cls)
+        running = vars(cls).get("_running")
+        if running is None:
+            running = cls._running = _Running(lambda: as_worker(cls))
+        return _Gate(cls, running, ctx, env)
 
     def __init__(self, ctx: Any, env: Any) -> None:
-        cls = type(self)
-        if cls._env is None:
-            cls._env = build_env(as_worker(cls), getattr(env, "_env", env))
-        self.env = cls._env
-        self.ctx = JsContext(ctx)
+        self.ctx = ctx
+        self.env = env
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        for name, method in list(vars(cls).items()):
-            if not name.startswith("_") and inspect.isfunction(method):
-                setattr(cls, name, _bridged(name, method))
-        super().__init_subclass__(**kwargs)
+        pass  # the SDK's would wrap `__init__` and `queue`
 
 
-def _bridged(name: str, method: Any) -> Any:
-    """A method as the platform calls it: its arguments and its result are JavaScript's."""
+def entrypoint(worker: Worker) -> type:
+    """The class that stands for `worker` in the main module of a Workers project."""
+    running = _Running(lambda: worker)
 
-    @functools.wraps(method)
-    async def call(self: Any, *args: Any) -> Any:
-        if name == "fetch":
-            request = JsRequest(getattr(args[0], "js_object", args[0]))
-            count = method.__code__.co_argcount - 1
-            try:
-                value = await method(self, *(request, self.env, self.ctx)[:count])
-                return response_into_js(convert(value, method))
-            except HTTPError as error:
-                return response_into_js(error_response(error))
-        if name in EVENTS:
-            subject = bindings.event_subject(name, getattr(args[0], "_binding", args[0]))
-            count = method.__code__.co_argcount - 1
-            return await method(self, *(subject, self.env, self.ctx)[:count])
-        value = method(self, *map(from_js, args))
-        return into_js(await value if inspect.isawaitable(value) else value)
+    async def answer(self: Any, *args: Any) -> Any:  # never called: a `_Gate` is
+        raise NotImplementedError
 
-    return call
+    def as_worker(cls: Any) -> Worker:
+        return worker
+
+    members: dict[str, Any] = {
+        "fetch": answer,
+        "on_fetch": staticmethod(running.fetch),
+        "_running": running,
+        "_as_worker": classmethod(as_worker),
+    }
+    rpc = worker.rpc_class
+    if rpc is not None:
+        return rpc
+    for kind in EVENTS:
+        if worker.has_events(kind):
+            members[kind] = answer
+            members[f"on_{kind}"] = staticmethod(_event(running, kind))
+    return type("Default", (WorkerEntrypoint,), members)
+
+
+def _event(running: _Running, kind: str) -> Any:
+    async def handle(subject: Any, env: Any, ctx: Any) -> None:
+        await running.handle(kind, subject, env, ctx)
+
+    return handle

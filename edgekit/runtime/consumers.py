@@ -181,7 +181,7 @@ class Consumer:
             while self._again and self._unwatch is not None:
                 self._again = False
                 moment = await self._claim()
-        except StorageError:
+        except Exception:  # whatever it is, a consumer that looks no more would be worse
             logger.exception("queue %s: it will be tried again", self._queue)
             moment = host.now() + AGAIN_SECONDS
         finally:

@@ -24,7 +24,7 @@ from edgekit.errors import ConfigError, HTTPError, ServiceError, UnsupportedErro
 from edgekit.web.headers import Headers
 from edgekit.web.redirects import follow
 from edgekit.web.request import Request
-from edgekit.web.response import Response, convert
+from edgekit.web.response import Response
 from edgekit.web.spelling import options
 from edgekit.web.streams import ReadableStream
 from edgekit.worker import Dispatch, Worker, error_response
@@ -209,7 +209,7 @@ class Resident:
                     dispatch = isolate.tracer.requests(dispatch, entrypoint)
             try:
                 value = await dispatch(given, isolate.env, ctx)
-                response = convert(value, worker.handler_of(given))
+                response = await worker.answer(value, given)
             except HTTPError as error:
                 response = error_response(error)
             except Exception as error:

@@ -91,7 +91,7 @@ class Host:
         spawn, dispatch = self.isolate.background.spawn, self.isolate.dispatch
         scope_of_worker, scopes = self.isolate.scope, context.running
         uses_ctx, loop = worker.uses_ctx, asyncio.get_running_loop()
-        task_of = _current_task
+        task_of, new_request = _current_task, worker.request_class
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             task = task_of(loop)
@@ -107,7 +107,7 @@ class Host:
                 except HTTPError as error:
                     await _answer(error_response(error), send)
                     return
-            request = AsgiRequest(scope, receive)
+            request = new_request(scope, receive)
             if max_body is not None:
                 request.max_body = max_body
             ctx: Any = ExecutionContext(spawn) if uses_ctx else None
@@ -134,7 +134,7 @@ class Host:
                         headers = [content_type, (b"content-length", b"%d" % len(body))]
                         status, started = 200, True
                     elif kind is not Response and not isinstance(response, Response):
-                        response = convert(response, worker.handler_of(request))
+                        response = await worker.answer(response, request)
                 except HTTPError as error:
                     response = error_response(error)
                 except Exception as error:
@@ -253,7 +253,7 @@ class Host:
         if not any(name == b"upgrade" for name, _ in headers):  # HTTP/2 has none
             headers.append((b"upgrade", b"websocket"))
         scope = {**scope, "method": "GET", "scheme": scheme, "headers": headers}
-        request = AsgiRequest(scope, receive)
+        request = self.worker.request_class(scope, receive)
         request._body = None
         ctx = ExecutionContext(self.isolate.background.spawn)
         self._running[request] = current = asyncio.current_task()  # type: ignore[assignment]
@@ -261,7 +261,7 @@ class Host:
             _limit(scope)
             context.enter(self.isolate.scope)
             value = await self.isolate.dispatch(request, self.isolate.env, ctx)
-            response = convert(value, self.worker.handler_of(request))
+            response = await self.worker.answer(value, request)
         except HTTPError as error:
             response = error_response(error)
         except Exception as error:

@@ -272,6 +272,8 @@ class Isolate:
     async def _release(self) -> None:
         await self._stop_jobs()
         if (scope := getattr(self, "scope", None)) in context.running:
+            while scope.at_stop:
+                await scope.at_stop.pop()()
             context.running.remove(scope)
         if self.tracer is not None:
             self.tracer.close()

@@ -10,8 +10,10 @@ import pytest
 
 from edgekit import host
 from edgekit.bindings.kv import KVNamespace
+from edgekit.bindings.r2 import R2Bucket
 from edgekit.engines.base import Records
 from edgekit.engines.memory import MemoryRecords
+from edgekit.engines.open import Store, open_store
 from edgekit.engines.sqlite import SQLiteRecords
 from edgekit.engines.sqlite_file import SQLiteFile
 from edgekit.testing.clock import ManualClock
@@ -38,3 +40,16 @@ async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 @pytest.fixture
 def env(records: Records, clock: ManualClock) -> SimpleNamespace:
     return SimpleNamespace(KV=KVNamespace(records, "kv/one"), OTHER=KVNamespace(records, "kv/two"))
+
+
+@pytest.fixture(params=["memory", "files"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    url = "memory:" if request.param == "memory" else f"sqlite:{tmp_path}/state"
+    store = open_store(url, durable=False)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def bucket(store: Store, clock: ManualClock) -> R2Bucket:
+    return R2Bucket(store.records, store.blobs(), "r2/photos")

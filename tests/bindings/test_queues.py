@@ -365,7 +365,7 @@ def test_a_delay_of_all_stays_when_it_is_said_again_without_one() -> None:
 
 async def test_a_batchs_content_types_are_in_lower_case(engine: Any, queue: Queue) -> None:
     await queue.send("a", content_type="TEXT")  # the platform is less strict here
-    with pytest.raises(QueueTypeError, match="^Unsupported queue message content type: TEXT$"):
+    with pytest.raises(QueueTypeError, match=r"^Unsupported queue message content type: TEXT$"):
         await queue.send_batch([{"body": "a", "content_type": "TEXT"}])
 
 

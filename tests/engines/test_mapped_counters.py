@@ -26,7 +26,9 @@ async def counters(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     await table.close()
 
 
-def taken(counters: MappedCounters, key: bytes, times: int, *, limit: float = 3, end: int = END) -> int:
+def taken(
+    counters: MappedCounters, key: bytes, times: int, *, limit: float = 3, end: int = END
+) -> int:
     return sum(counters.take(key, limit=limit, end=end) for _ in range(times))
 
 

@@ -178,3 +178,10 @@ def test_numbers_become_text_of_fifteen_digits(statements: Statements):
 def test_trusted_statements_have_no_rules(statements: Statements):
     assert statements.trusted("PRAGMA user_version") == 0
     assert answer(statements, "PRAGMA user_version") == NO
+
+
+def test_only_what_is_not_trusted_has_a_time_limit(statements: Statements):
+    statements.job.deadline = 0.0
+    assert statements.is_over()
+    statements.rules.trusted = True
+    assert not statements.is_over()

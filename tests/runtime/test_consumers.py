@@ -485,6 +485,8 @@ async def test_a_store_that_fails_is_tried_again(
         async def call(*args: Any, **options: Any) -> Any:
             if failures[name]:
                 failures[name] -= 1
+                if failures[name] == 1 and name == "claim":
+                    raise OSError("a fault of another kind")
                 raise StorageError(f"{name}: database or disk is full")
             return await real(*args, **options)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edgekit.cli.imports import OwnModules
+from edgekit.compat.own_modules import OwnModules
 from edgekit.cli.target import load, others, resolve
 from edgekit.errors import ConfigError
 from edgekit.worker import Worker

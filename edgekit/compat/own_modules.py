@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import module_from_spec
 from pathlib import Path
@@ -19,11 +19,19 @@ from typing import Any
 
 
 class OwnModules:
-    """A finder for `sys.meta_path`: the modules of the Worker `name` in `folder`, below `package`."""
+    """A finder for `sys.meta_path`: the modules of the Worker `name` in `folder`, below `package`.
 
-    def __init__(self, name: str, folder: Path) -> None:
+    In the folders `others` are packages that it may use too, and modules called `names`, which are its
+    own as well.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, names: Iterable[str] = (), others: Iterable[Path] = ()
+    ) -> None:
         self.package = f"worker:{name.replace('.', '_')}"
-        self._path = [str(folder)]
+        self._folder = str(folder)
+        self._names = frozenset(names)
+        self._path = [self._folder, *map(str, others)]
         self._builtins = {**vars(builtins), "__import__": self._import}
         self._own: dict[str, bool] = {}
         spec = ModuleSpec(self.package, None, is_package=True)
@@ -59,8 +67,25 @@ class OwnModules:
 
     def _has(self, top: str) -> bool:
         if top not in self._own:
-            self._own[top] = PathFinder.find_spec(top, self._path) is not None
+            # What the environment has goes before what lies in `others`.
+            self._own[top] = (
+                top in self._names
+                or PathFinder.find_spec(top, [self._folder]) is not None
+                or (
+                    top not in sys.builtin_module_names
+                    and PathFinder.find_spec(top) is None
+                    and PathFinder.find_spec(top, self._path) is not None
+                )
+            )
         return self._own[top]
+
+    def remove(self) -> None:
+        """Forget the Worker's modules."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        for name in list(sys.modules):
+            if name == self.package or name.startswith(f"{self.package}."):
+                del sys.modules[name]
 
 
 class _Loader(SourceFileLoader):

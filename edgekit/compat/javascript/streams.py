@@ -1,0 +1,636 @@
+"""Streams as JavaScript's side shows them: ReadableStream, WritableStream, TransformStream and its kinds.
+
+A stream of edgekit's is one of bytes; one that code makes here may be of anything, until it becomes a
+body. Writing waits until what was written has been taken. Spec: WHATWG Streams, Encoding, Compression.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import zlib
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+from edgekit.compat.javascript.arrays import ArrayBuffer, Uint8Array, bytes_of
+from edgekit.compat.javascript.convert import native, view
+from edgekit.compat.javascript.errors import JsException, TypeError_, rethrow
+from edgekit.compat.javascript.promises import promise, resolved, settled
+from edgekit.compat.javascript.proxy import JsProxy
+from edgekit.compat.javascript.values import Array, Object, string
+from edgekit.compat.javascript.views import View
+from edgekit.web import streams
+
+
+def _chunk(chunk: Any) -> Any:
+    """A chunk of a stream of edgekit's as JavaScript's."""
+    return Uint8Array(ArrayBuffer.over(chunk)) if isinstance(chunk, bytes) else view(chunk)
+
+
+class _Made(streams.ReadableStream):
+    """A stream that code has made: its chunks are bytes only for whoever needs a body."""
+
+    __slots__ = ("_given",)
+
+    def __init__(self, given: AsyncIterator[Any]) -> None:
+        super().__init__(_as_bytes(given))
+        self._given = given
+
+
+async def _as_bytes(chunks: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        data = native(chunk)
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError_(
+                "This TransformStream is being used as a byte stream, but received an object of "
+                "non-ArrayBuffer/ArrayBufferView type on its writable side."
+            )
+        yield bytes(data)
+
+
+def given_chunks(stream: streams.ReadableStream) -> AsyncIterator[Any]:
+    """The chunks as they were given, not as bytes; the stream is then somebody's."""
+    if isinstance(stream, _Made):
+        stream._lock()
+        stream._let_go()
+        return stream._given
+    return aiter(stream)
+
+
+class ReadableStream(View, of=streams.ReadableStream, reads="locked"):
+    """`ReadableStream.new({"start": ..., "pull": ..., "cancel": ...})`; `async for` gives its chunks."""
+
+    __slots__ = ()
+
+    def __init__(self, source: Any = None, strategy: Any = None) -> None:
+        self._it = _Made(_Controller(source).chunks())
+
+    @staticmethod
+    def from_(items: Any) -> Any:
+        """A stream of what an iterable, sync or async, gives."""
+
+        async def chunks() -> AsyncIterator[Any]:
+            if hasattr(items, "__aiter__"):
+                async for item in items:
+                    yield item
+            else:
+                for item in items:
+                    yield item
+
+        return stream_of(chunks())
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        try:
+            chunks = given_chunks(self._it)
+        except Exception as error:
+            rethrow(error)
+        return _shown(chunks)
+
+    def values(self, options: Any = None) -> AsyncIterator[Any]:
+        return aiter(self)
+
+    def getReader(self, options: Any = None) -> Any:
+        """A reader: `await reader.read()` gives `{done, value}`."""
+        return Reader(self)
+
+    def cancel(self, reason: Any = None) -> Any:
+        """A promise that is kept once the source is closed."""
+        return _promised(self._it.cancel(reason))
+
+    def tee(self) -> Any:
+        """Two streams of the same chunks."""
+        try:
+            if not isinstance(self._it, _Made):
+                return Array.over([view(branch) for branch in self._it.tee()])
+            chunks = given_chunks(self._it)
+        except Exception as error:
+            rethrow(error)
+        return Array.over([stream_of(branch) for branch in _branches(chunks)])
+
+    def pipeTo(self, target: Any, options: Any = None) -> Any:
+        """A promise that is kept once everything was written to a WritableStream."""
+        return promise(_pipe(aiter(self), target.getWriter(), native(options) or {}))
+
+    def pipeThrough(self, pair: Any, options: Any = None) -> Any:
+        """Write everything to `pair.writable`; `pair.readable`."""
+        piped = self.pipeTo(pair.writable, options)
+        piped.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return pair.readable
+
+
+def stream_of(chunks: AsyncIterator[Any]) -> ReadableStream:
+    """The stream of these chunks."""
+    return ReadableStream.over(_Made(chunks))  # type: ignore[no-any-return]
+
+
+async def _shown(chunks: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    try:
+        async for chunk in chunks:
+            yield _chunk(chunk)
+    except Exception as error:
+        rethrow(error)
+    finally:
+        await streams.aclose(chunks)
+
+
+async def _pipe(chunks: AsyncIterator[Any], writer: Any, options: dict[str, Any]) -> None:
+    try:
+        async for chunk in chunks:
+            await writer.write(chunk)
+    except Exception as error:
+        if not options.get("preventAbort"):
+            await writer.abort(error)
+        raise
+    if not options.get("preventClose"):
+        await writer.close()
+
+
+def _branches(chunks: AsyncIterator[Any]) -> list[AsyncIterator[Any]]:
+    queues: tuple[deque[Any], deque[Any]] = (deque(), deque())
+    lock = asyncio.Lock()
+
+    async def branch(mine: deque[Any]) -> AsyncIterator[Any]:
+        while True:
+            if not mine:
+                async with lock:
+                    if not mine:
+                        async for chunk in chunks:
+                            for queue in queues:
+                                queue.append(chunk)
+                            break
+                        else:
+                            return
+            yield mine.popleft()
+
+    return [branch(queue) for queue in queues]
+
+
+def _promised(coroutine: Any) -> Any:
+    async def wait() -> None:
+        try:
+            await coroutine
+        except Exception as error:
+            rethrow(error)
+
+    return promise(wait())
+
+
+class Reader(JsProxy):
+    """The one reader of a stream."""
+
+    _js_name = "ReadableStreamDefaultReader"
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream._it
+        try:
+            chunks = given_chunks(self._stream)
+        except Exception as error:
+            rethrow(error)
+        self._chunks: Any = chunks
+        self._order = asyncio.Lock()
+        self._error: Exception | None = None
+
+    def read(self) -> Any:
+        """A promise of `{done, value}`."""
+        return promise(self._read())
+
+    async def _read(self) -> Object:
+        async with self._order:
+            if self._chunks is None:
+                raise TypeError_("This ReadableStream reader has been released.")
+            if self._error is not None:
+                raise self._error
+            try:
+                value = _chunk(await anext(self._chunks))
+            except StopAsyncIteration:
+                return Object.over({"done": True, "value": None})
+            except Exception as error:
+                self._error = error
+                rethrow(error)
+            return Object.over({"done": False, "value": value})
+
+    def cancel(self, reason: Any = None) -> Any:
+        return _promised(streams.aclose(self._chunks))
+
+    def releaseLock(self) -> None:
+        """Let somebody else read what is left."""
+        if self._chunks is not None:
+            left, self._chunks = self._chunks, None
+            if isinstance(self._stream, _Made):
+                self._stream._given = left
+                self._stream._source = _as_bytes(left)
+            else:
+                self._stream._source = left
+            self._stream.locked = False
+
+
+class _Controller(JsProxy):
+    """What a source's `start` and `pull` are given, and what feeds the stream."""
+
+    _js_name = "ReadableStreamDefaultController"
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._queue: deque[Any] = deque()
+        self._closed = False
+        self._error: BaseException | None = None
+        self._news = asyncio.Event()
+        self._started: Any = None
+        if (start := _member(source, "start")) is not None:
+            self._started = start(self)
+            if inspect.isawaitable(self._started):
+                self._started = promise(settled(self._started))
+
+    @property
+    def desiredSize(self) -> int:
+        return 0 if self._closed else 1 - len(self._queue)
+
+    def enqueue(self, chunk: Any = None) -> None:
+        """Add a chunk."""
+        if self._closed:
+            raise TypeError_("Invalid state: Controller is already closed")
+        self._queue.append(chunk)
+        self._news.set()
+
+    def close(self) -> None:
+        """No more chunks."""
+        if self._closed:
+            raise TypeError_("Invalid state: Controller is already closed")
+        self._closed = True
+        self._news.set()
+
+    def error(self, reason: Any = None) -> None:
+        """Whoever reads gets this error."""
+        is_error = isinstance(reason, BaseException)
+        self._error = reason if is_error else JsException("Error", string(reason))
+        self._closed = True
+        self._news.set()
+
+    async def chunks(self) -> AsyncIterator[Any]:
+        """What was added, and what `pull` adds when asked."""
+        pull = _member(self._source, "pull")
+        ended = False
+        started = False
+        try:
+            while True:
+                if self._error is not None:
+                    raise self._error
+                if self._queue:
+                    yield self._queue.popleft()
+                elif self._closed:
+                    ended = True
+                    return
+                elif not started:
+                    started = True
+                    if isinstance(self._started, asyncio.Future) and pull is not None:
+                        await self._started
+                    elif isinstance(self._started, asyncio.Future):
+                        self._started.add_done_callback(self._start_ended)
+                elif pull is not None:
+                    await settled(pull(self))
+                    if not (self._queue or self._closed):
+                        await self._wait()
+                else:
+                    await self._wait()
+        finally:
+            if not ended and self._error is None:
+                cancel = _member(self._source, "cancel")
+                if cancel is not None:
+                    await settled(cancel(None))
+
+    def _start_ended(self, task: asyncio.Future[Any]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.error(error)
+
+    async def _wait(self) -> None:
+        self._news.clear()
+        if not (self._queue or self._closed):
+            await self._news.wait()
+
+
+def _member(source: Any, name: str) -> Any:
+    """A function of an object of options, which may be JavaScript's, a dict or one of Python's."""
+    if source is None:
+        return None
+    found = source.get(name) if isinstance(source, dict) else getattr(source, name, None)
+    return found if callable(found) else None
+
+
+# Writing ----------------------------------------------------------------------------------------------
+
+
+class WritableStream(JsProxy):
+    """`WritableStream.new({"write": ..., "close": ..., "abort": ...})`."""
+
+    def __init__(self, sink: Any = None, strategy: Any = None) -> None:
+        self._sink = sink
+        self._controller = Object.over({"error": self._fail})
+        self._order = asyncio.Lock()
+        self._closed: asyncio.Future[None] | None = None
+        self._error: BaseException | None = None
+        self._ended = False
+        self.locked = False
+        self._started: Any = None
+        if (start := _member(sink, "start")) is not None:
+            self._started = start(self._controller)
+
+    def _fail(self, reason: Any = None) -> None:
+        is_error = isinstance(reason, BaseException)
+        self._error = reason if is_error else JsException("Error", string(reason))
+
+    def getWriter(self) -> Writer:
+        """The one writer: `write`, `close`, `abort`."""
+        if self.locked:
+            raise TypeError_("This WritableStream is currently locked to a writer.")
+        return Writer(self)
+
+    def close(self) -> Any:
+        return promise(self._end())
+
+    def abort(self, reason: Any = None) -> Any:
+        return promise(self._abort(reason))
+
+    async def _put(self, chunk: Any) -> None:
+        async with self._order:
+            if inspect.isawaitable(self._started):
+                started, self._started = self._started, None
+                await started
+            self._check()
+            if (write := _member(self._sink, "write")) is not None:
+                try:
+                    await settled(write(chunk, self._controller))
+                except Exception as error:
+                    self._error = error
+                    rethrow(error)
+
+    async def _end(self) -> None:
+        async with self._order:
+            self._check()
+            self._ended = True
+            if (close := _member(self._sink, "close")) is not None:
+                await settled(close())
+
+    async def _abort(self, reason: Any) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._fail(reason)
+        if (abort := _member(self._sink, "abort")) is not None:
+            await settled(abort(reason))
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+        if self._ended:
+            raise TypeError_("This WritableStream has been closed.")
+
+
+class Writer(JsProxy):
+    """The one writer of a WritableStream. What it writes goes in the order of the calls."""
+
+    _js_name = "WritableStreamDefaultWriter"
+
+    def __init__(self, stream: WritableStream) -> None:
+        self._stream: WritableStream | None = stream
+        stream.locked = True
+
+    @property
+    def _held(self) -> WritableStream:
+        if self._stream is None:
+            raise TypeError_("This WritableStream writer has been released.")
+        return self._stream
+
+    @property
+    def desiredSize(self) -> int:
+        return 1
+
+    @property
+    def ready(self) -> Any:
+        """A promise that is kept when there is room; `write` waits by itself."""
+        return resolved(None)
+
+    def write(self, chunk: Any = None) -> Any:
+        """A promise that is kept once the chunk has been taken."""
+        return promise(self._held._put(chunk))
+
+    def close(self) -> Any:
+        """A promise that is kept once everything has been taken."""
+        return promise(self._held._end())
+
+    def abort(self, reason: Any = None) -> Any:
+        return promise(self._held._abort(reason))
+
+    def releaseLock(self) -> None:
+        if self._stream is not None:
+            self._stream.locked = False
+            self._stream = None
+
+
+class _Channel:
+    """From a writer to a reader: one chunk at a time."""
+
+    def __init__(self) -> None:
+        self._chunks: deque[Any] = deque()
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self.closed = False
+        self.left = False
+        self.error: BaseException | None = None
+
+    async def put(self, chunk: Any, *rest: Any) -> None:
+        """Give a chunk; returns when it has been taken, or nobody reads any more."""
+        self.add(chunk)
+        while self._chunks and not self.left:
+            self._room.clear()
+            await self._room.wait()
+        if self.left:
+            raise TypeError_("This ReadableStream has been cancelled.")
+
+    def add(self, chunk: Any = None) -> None:
+        self._chunks.append(chunk)
+        self._news.set()
+
+    def close(self) -> None:
+        self.closed = True
+        self._news.set()
+
+    def fail(self, reason: Any = None) -> None:
+        is_error = isinstance(reason, BaseException)
+        self.error = reason if is_error else JsException("Error", string(reason))
+        self.close()
+
+    async def chunks(self) -> AsyncIterator[Any]:
+        try:
+            while True:
+                if self._chunks:
+                    chunk = self._chunks.popleft()
+                    self._room.set()
+                    yield chunk
+                elif self.error is not None:
+                    raise self.error
+                elif self.closed:
+                    return
+                else:
+                    self._news.clear()
+                    await self._news.wait()
+        finally:
+            self.left = True
+            self._room.set()
+
+
+class TransformStream(JsProxy):
+    """`TransformStream.new({"transform": ..., "flush": ...})`: `writable`, and what comes of it, `readable`."""
+
+    def __init__(self, transformer: Any = None, *strategies: Any) -> None:
+        channel = _Channel()
+        controller = Object.over(
+            {
+                "enqueue": channel.add,
+                "terminate": channel.close,
+                "error": channel.fail,
+                "desiredSize": 1,
+            }
+        )
+        transform = _member(transformer, "transform") or self._transform
+        flush = _member(transformer, "flush") or self._flush
+        if (start := _member(transformer, "start")) is not None:
+            start(controller)
+
+        async def write(chunk: Any, *rest: Any) -> None:
+            if transform is None:
+                await channel.put(chunk)
+                return
+            try:
+                await settled(transform(chunk, controller))
+            except Exception as error:
+                channel.fail(error)
+                raise
+            while channel._chunks and not channel.left:
+                channel._room.clear()
+                await channel._room.wait()
+
+        async def close() -> None:
+            if flush is not None:
+                await settled(flush(controller))
+            channel.close()
+
+        self.writable = WritableStream({"write": write, "close": close, "abort": channel.fail})
+        self.readable = stream_of(channel.chunks())
+
+    _transform: Any = None
+    _flush: Any = None
+
+
+class IdentityTransformStream(TransformStream):
+    """Bytes as they are."""
+
+
+class FixedLengthStream(IdentityTransformStream):
+    """Bytes as they are, of a length that is known before: a response of it tells it."""
+
+    def __init__(self, length: Any, strategy: Any = None) -> None:
+        self._left = int(length)
+        super().__init__()
+        self.readable._it.length = self._left
+
+    def _transform(self, chunk: Any, controller: Any) -> None:  # type: ignore[override]
+        self._left -= len(bytes_of(native(chunk)))
+        if self._left < 0:
+            raise TypeError_("Attempt to write too many bytes through a FixedLengthStream.")
+        controller.enqueue(chunk)
+
+    def _flush(self, controller: Any) -> None:  # type: ignore[override]
+        if self._left:
+            raise TypeError_(
+                "FixedLengthStream did not see all expected bytes before close()."
+            )
+
+
+class TextEncoderStream(TransformStream):
+    """Text to UTF-8."""
+
+    encoding = "utf-8"
+
+    def _transform(self, chunk: Any, controller: Any) -> None:  # type: ignore[override]
+        controller.enqueue(_chunk(string(chunk).encode("utf-8", "replace")))
+
+
+class TextDecoderStream(TransformStream):
+    """Bytes to text."""
+
+    def __init__(self, label: str = "utf-8", options: Any = None) -> None:
+        from edgekit.compat.javascript.text import TextDecoder
+
+        self._decoder = TextDecoder(label, options)
+        self.encoding = self._decoder.encoding
+        super().__init__()
+
+    def _transform(self, chunk: Any, controller: Any) -> None:  # type: ignore[override]
+        if text := self._decoder.decode(chunk, {"stream": True}):
+            controller.enqueue(text)
+
+    def _flush(self, controller: Any) -> None:  # type: ignore[override]
+        if text := self._decoder.decode():
+            controller.enqueue(text)
+
+
+_WINDOWS = {"gzip": 31, "deflate": 15, "deflate-raw": -15}
+
+
+def _window(format: Any) -> int:
+    if format not in _WINDOWS:
+        raise TypeError_("The compression format must be either 'deflate', 'deflate-raw' or 'gzip'.")
+    return _WINDOWS[format]
+
+
+class CompressionStream(TransformStream):
+    """`CompressionStream.new("gzip")`; deflate and deflate-raw too."""
+
+    def __init__(self, format: Any) -> None:
+        self._coder = zlib.compressobj(wbits=_window(format))
+        super().__init__()
+
+    def _transform(self, chunk: Any, controller: Any) -> None:  # type: ignore[override]
+        _enqueue(controller, self._coder.compress(bytes_of(native(chunk))))
+
+    def _flush(self, controller: Any) -> None:  # type: ignore[override]
+        _enqueue(controller, self._coder.flush())
+
+
+class DecompressionStream(TransformStream):
+    """`DecompressionStream.new("gzip")`; a TypeError for what is damaged or cut short."""
+
+    def __init__(self, format: Any) -> None:
+        self._coder = zlib.decompressobj(_window(format))
+        super().__init__()
+
+    def _transform(self, chunk: Any, controller: Any) -> None:  # type: ignore[override]
+        try:
+            _enqueue(controller, self._coder.decompress(bytes_of(native(chunk))))
+        except zlib.error as error:
+            raise TypeError_("Decompression failed.") from error
+        if self._coder.unused_data:
+            raise TypeError_("Trailing bytes after end of compressed data")
+
+    def _flush(self, controller: Any) -> None:  # type: ignore[override]
+        if not self._coder.eof:
+            raise TypeError_("Called close() on a decompression stream with incomplete data")
+
+
+def _enqueue(controller: Any, data: bytes) -> None:
+    if data:
+        controller.enqueue(_chunk(data))
+
+
+class CountQueuingStrategy(JsProxy):
+    """Accepted, and without effect: a stream here holds what has been written and not been read."""
+
+    def __init__(self, init: Any) -> None:
+        self.highWaterMark = init.highWaterMark
+
+
+class ByteLengthQueuingStrategy(CountQueuingStrategy):
+    """As CountQueuingStrategy."""
+
+

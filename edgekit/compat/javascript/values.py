@@ -1,0 +1,615 @@
+"""JavaScript's own values that are neither text nor numbers: Object, Array, Map, Set, iterators.
+
+What is put into one comes out of it the same: a Python list in a property is that list. Numbers are
+Python's, and a whole one is an int. Spec: ECMAScript, as far as code in Python meets it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from functools import cmp_to_key
+from typing import Any
+
+from edgekit.bindings.webidl import string as plain_string
+from edgekit.compat.javascript.proxy import JsNull, JsProxy, JsType, missing, nulls, unmangled
+from edgekit.web.spelling import Plain
+
+
+def string(value: Any) -> str:
+    """JavaScript's `String(value)`."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "undefined"
+    if isinstance(value, JsNull):
+        return "null"
+    if isinstance(value, JsProxy):
+        return str(value)
+    text = plain_string(value)
+    return str(value) if text is None else text
+
+
+def number(value: float) -> int | float:
+    """A number as Pyodide shows it: a whole one, within 53 bits, is an int."""
+    if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53:
+        return int(value)
+    return value
+
+
+class _ObjectFunctions(JsType):
+    """The functions of `js.Object`; in the class itself, each object would have them."""
+
+    def fromEntries(cls, pairs: Any) -> Object:
+        """The object of these pairs."""
+        made: dict[str, Any] = {}
+        for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
+            key, value = pair
+            made[string(key)] = value
+        return Object.over(made)
+
+    def keys(cls, value: Any) -> Array:
+        """The names of an object's own properties, or of a dict's keys."""
+        return Array.over([string(name) for name, _ in entries_of(value)])
+
+    def values(cls, value: Any) -> Array:
+        """The values of an object's own properties, or of a dict's keys."""
+        return Array.over([item for _, item in entries_of(value)])
+
+    def entries(cls, value: Any) -> Array:
+        """Both, in pairs."""
+        return Array.over([Array.over([string(n), item]) for n, item in entries_of(value)])
+
+    def assign(cls, target: Any, *sources: Any) -> Any:
+        """Copy the properties of each source to the target."""
+        for source in sources:
+            for name, value in entries_of(source):
+                setattr(target, string(name), value)
+        return target
+
+    def create(cls, prototype: Any = None, *rest: Any) -> Object:
+        return Object.over({})
+
+    def freeze(cls, value: Any) -> Any:
+        """The value itself: nothing here can be frozen."""
+        return value
+
+    def hasOwn(cls, value: Any, name: Any) -> bool:
+        return any(string(name) == own for own, _ in entries_of(value))
+
+
+class Object(JsProxy, metaclass=_ObjectFunctions):
+    """A plain object: its properties are attributes. `in`, `[]` and `len` go by `as_object_map()`."""
+
+    __slots__ = ("_properties",)
+    _properties: dict[str, Any]
+
+    @classmethod
+    def _new(cls, *args: Any) -> Any:
+        if args and isinstance(args[0], JsProxy):
+            return args[0]
+        return cls.over(dict(args[0]) if args and isinstance(args[0], Mapping) else {})
+
+    @classmethod
+    def over(cls, properties: dict[str, Any]) -> Object:
+        """The object of these properties, which are not copied."""
+        self = cls.__new__(cls)
+        object.__setattr__(self, "_properties", properties)
+        return self
+
+    def __getattribute__(self, name: str) -> Any:
+        # A property goes before the names that every proxy has, but for `to_py` and its like.
+        if name[:1] != "_" and not name.startswith(_OWN_NAMES):
+            properties = object.__getattribute__(self, "_properties")
+            if (key := unmangled(name)) in properties:
+                return properties[key]
+        return object.__getattribute__(self, name)
+
+    def __getattr__(self, name: str) -> Any:
+        properties = object.__getattribute__(self, "_properties")
+        if name in properties:
+            return properties[name]
+        missing(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._properties[unmangled(name)] = value
+
+    def __delattr__(self, name: str) -> None:
+        if self._properties.pop(unmangled(name), self) is self:
+            missing(self, name)
+
+    def __dir__(self) -> list[str]:
+        return [*object.__dir__(self), *self._properties]
+
+    def toString(self) -> str:
+        return "[object Object]"
+
+    def _entries(self) -> Any:
+        return self._properties.items()
+
+    def _to_edgekit(self) -> Any:
+        from edgekit.compat.javascript.convert import native
+
+        return Plain({key: native(value) for key, value in self._properties.items()})
+
+
+_OWN_NAMES = ("to_py", "object_", "as_", "js_id", "typeof")
+
+
+def entries_of(value: Any) -> Iterable[tuple[Any, Any]]:
+    """What JavaScript sees as an object's own properties."""
+    if isinstance(value, Mapping):
+        return value.items()
+    if isinstance(value, list | tuple | str):
+        return enumerate(value)
+    entries = getattr(type(value), "_entries", None)
+    return () if entries is None else entries(value)  # type: ignore[no-any-return]
+
+
+class ObjectMap(MutableMapping[str, Any]):
+    """`as_object_map()`: an object's properties as a mapping."""
+
+    def __init__(self, subject: Any, hereditary: bool) -> None:
+        self._subject = subject
+        self._hereditary = hereditary
+
+    def _out(self, value: Any) -> Any:
+        return ObjectMap(value, True) if self._hereditary and type(value) is Object else value
+
+    def __getitem__(self, name: str) -> Any:
+        for own, value in self._subject._entries():
+            if own == name:
+                return self._out(value)
+        raise KeyError(name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self._subject, name, value)
+
+    def __delitem__(self, name: str) -> None:
+        if not self._subject.hasOwnProperty(name):
+            raise KeyError(name)
+        delattr(self._subject, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([string(name) for name, _ in self._subject._entries()])
+
+    def __len__(self) -> int:
+        return len(list(self._subject._entries()))
+
+    def to_py(self, **options: Any) -> Any:
+        return self._subject.to_py(**options)
+
+
+class Iterated(JsProxy):
+    """An iterator of JavaScript's: for Python's loops, and `next()` gives `{done, value}`."""
+
+    _js_name = "Iterator"
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self._items = iter(items)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._items)
+
+    def next(self, value: Any = None) -> Object:
+        """The next value, or `done`."""
+        for item in self._items:
+            return Object.over({"done": False, "value": item})
+        return Object.over({"done": True, "value": None})
+
+    def toArray(self) -> Array:
+        """All that is left."""
+        return Array.over(list(self._items))
+
+    def _to_edgekit(self) -> Any:
+        from edgekit.compat.javascript.convert import native
+
+        return [native(item) for item in self._items]
+
+
+class Array(JsProxy):
+    """An array: a Python sequence with JavaScript's methods beside Python's.
+
+    Where both have a name, it is Python's: `pop(index)`, `index`, `reverse()` in place, as in Pyodide.
+    """
+
+    __slots__ = ("_list",)
+    _list: list[Any]
+
+    @classmethod
+    def _new(cls, *args: Any) -> Any:
+        if len(args) == 1 and isinstance(args[0], int) and not isinstance(args[0], bool):
+            return cls.over([None] * args[0])
+        return cls.over(list(args))
+
+    @classmethod
+    def over(cls, items: list[Any]) -> Array:
+        """The array over this list, which is not copied."""
+        self = cls.__new__(cls)
+        self._list = items
+        return self
+
+    # The functions of `js.Array` -------------------------------------------------------------------
+
+    @staticmethod
+    def of(*items: Any) -> Array:
+        return Array.over(list(items))
+
+    @staticmethod
+    def from_(items: Any, function: Any = None) -> Array:
+        """An array of what an iterable, or an object with a length, has."""
+        if isinstance(items, Mapping) or type(items) is Object:
+            length = native_of(items).get("length", 0)
+            found = [native_of(items).get(str(i)) for i in range(int(length))]
+        else:
+            found = list(items)
+        if function is not None:
+            found = [function(item, i) for i, item in enumerate(found)]
+        return Array.over(found)
+
+    @staticmethod
+    def isArray(value: Any) -> bool:
+        return isinstance(value, Array | list)
+
+    # As a sequence -----------------------------------------------------------------------------------
+
+    @property
+    def length(self) -> int:
+        return len(self._list)
+
+    def __len__(self) -> int:
+        return len(self._list)
+
+    def __bool__(self) -> bool:
+        return bool(self._list)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._list)
+
+    def __contains__(self, item: Any) -> bool:
+        return item in self._list
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self._list[index]
+        return Array.over(found) if isinstance(index, slice) else found
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._list[index] = list(value) if isinstance(index, slice) else value
+
+    def __delitem__(self, index: Any) -> None:
+        del self._list[index]
+
+    def __add__(self, other: Iterable[Any]) -> Array:
+        return Array.over([*self._list, *other])
+
+    def append(self, item: Any) -> None:
+        self._list.append(item)
+
+    def extend(self, items: Iterable[Any]) -> None:
+        self._list.extend(items)
+
+    def insert(self, index: int, item: Any) -> None:
+        self._list.insert(index, item)
+
+    def pop(self, index: int = -1) -> Any:
+        return self._list.pop(index)
+
+    def remove(self, item: Any) -> None:
+        self._list.remove(item)
+
+    def index(self, item: Any, *span: int) -> int:
+        return self._list.index(item, *span)
+
+    def count(self, item: Any) -> int:
+        return self._list.count(item)
+
+    def reverse(self) -> None:
+        self._list.reverse()
+
+    # JavaScript's methods --------------------------------------------------------------------------------
+
+    def push(self, *items: Any) -> int:
+        """Add at the end; the new length."""
+        self._list.extend(items)
+        return len(self._list)
+
+    def unshift(self, *items: Any) -> int:
+        """Add at the start; the new length."""
+        self._list[:0] = items
+        return len(self._list)
+
+    def shift(self) -> Any:
+        """Take the first one away; undefined where there is none."""
+        return self._list.pop(0) if self._list else None
+
+    def splice(self, start: int, count: int | None = None, *items: Any) -> Array:
+        """Replace `count` of them from `start` on; those that went."""
+        start = slice(start, None).indices(len(self._list))[0]
+        end = len(self._list) if count is None else start + max(count, 0)
+        gone = self._list[start:end]
+        self._list[start:end] = items
+        return Array.over(gone)
+
+    def slice(self, start: int | None = None, end: int | None = None) -> Array:
+        return Array.over(self._list[start:end])
+
+    def concat(self, *others: Any) -> Array:
+        """All of this and of the others; what is no array is added as it is."""
+        joined = list(self._list)
+        for other in others:
+            joined.extend(other) if Array.isArray(other) else joined.append(other)
+        return Array.over(joined)
+
+    def join(self, separator: str = ",") -> str:
+        return separator.join(
+            "" if item is None or isinstance(item, JsNull) else string(item) for item in self._list
+        )
+
+    def at(self, index: int) -> Any:
+        return self._list[index] if -len(self._list) <= index < len(self._list) else None
+
+    def includes(self, item: Any) -> bool:
+        return item in self._list
+
+    def indexOf(self, item: Any, start: int = 0) -> int:
+        return self._list.index(item, start) if item in self._list[start:] else -1
+
+    def lastIndexOf(self, item: Any) -> int:
+        found = [i for i, other in enumerate(self._list) if other == item]
+        return found[-1] if found else -1
+
+    def map(self, function: Any) -> Array:
+        return Array.over([function(item, i, self) for i, item in enumerate(self._list)])
+
+    def filter(self, function: Any) -> Array:
+        return Array.over([x for i, x in enumerate(self._list) if function(x, i, self)])
+
+    def forEach(self, function: Any) -> None:
+        for i, item in enumerate(self._list):
+            function(item, i, self)
+
+    def find(self, function: Any) -> Any:
+        return next((x for i, x in enumerate(self._list) if function(x, i, self)), None)
+
+    def findIndex(self, function: Any) -> int:
+        return next((i for i, x in enumerate(self._list) if function(x, i, self)), -1)
+
+    def some(self, function: Any) -> bool:
+        return any(function(item, i, self) for i, item in enumerate(self._list))
+
+    def every(self, function: Any) -> bool:
+        return all(function(item, i, self) for i, item in enumerate(self._list))
+
+    def reduce(self, function: Any, *initial: Any) -> Any:
+        """Fold from the left; a TypeError where there is nothing to begin with."""
+        items = list(enumerate(self._list))
+        if not initial and not items:
+            raise TypeError("Reduce of empty array with no initial value")
+        value = initial[0] if initial else items.pop(0)[1]
+        for i, item in items:
+            value = function(value, item, i, self)
+        return value
+
+    def sort(self, compare: Any = None) -> Array:
+        """Sort in place, by `compare` or as texts."""
+        if compare is None:
+            self._list.sort(key=lambda item: string(item).encode("utf-16-be", "surrogatepass"))
+        else:
+            self._list.sort(key=cmp_to_key(compare))
+        return self
+
+    def flat(self, depth: int = 1) -> Array:
+        found: list[Any] = []
+        for item in self._list:
+            if Array.isArray(item) and depth > 0:
+                found.extend(Array.over(list(item)).flat(depth - 1))
+            else:
+                found.append(item)
+        return Array.over(found)
+
+    def flatMap(self, function: Any) -> Array:
+        return self.map(function).flat()
+
+    def fill(self, value: Any, start: int = 0, end: int | None = None) -> Array:
+        for i in range(*slice(start, end).indices(len(self._list))):
+            self._list[i] = value
+        return self
+
+    def keys(self) -> Iterated:
+        return Iterated(range(len(self._list)))
+
+    def values(self) -> Iterated:
+        return Iterated(self._list)
+
+    def entries(self) -> Iterated:
+        return Iterated(Array.over([i, item]) for i, item in enumerate(self._list))
+
+    def toString(self) -> str:
+        return self.join()
+
+    def _entries(self) -> Any:
+        return ((str(i), item) for i, item in enumerate(self._list))
+
+    def _to_edgekit(self) -> Any:
+        return [native_of(item) for item in self._list]
+
+
+class Map(JsProxy):
+    """`js.Map`: any value under any key, in the order they came."""
+
+    def __init__(self, pairs: Any = None) -> None:
+        self._pairs: dict[Any, Any] = {}
+        if pairs is not None and not isinstance(pairs, JsNull):
+            for key, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
+                self._pairs[_key(key)] = value
+
+    @property
+    def size(self) -> int:
+        return len(self._pairs)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return self._pairs.get(_key(key), default)
+
+    def has(self, key: Any) -> bool:
+        return _key(key) in self._pairs
+
+    def set(self, key: Any, value: Any) -> Map:
+        self._pairs[_key(key)] = value
+        return self
+
+    def delete(self, key: Any) -> bool:
+        return self._pairs.pop(_key(key), self) is not self
+
+    def clear(self) -> None:
+        self._pairs.clear()
+
+    def keys(self) -> Iterated:
+        return Iterated(map(_unkey, self._pairs))
+
+    def values(self) -> Iterated:
+        return Iterated(self._pairs.values())
+
+    def entries(self) -> Iterated:
+        return Iterated(Array.over([_unkey(key), value]) for key, value in self._pairs.items())
+
+    def items(self) -> Any:
+        """Pairs, as of a dict."""
+        return [(_unkey(key), value) for key, value in self._pairs.items()]
+
+    def forEach(self, function: Any) -> None:
+        for key, value in list(self._pairs.items()):
+            function(value, _unkey(key), self)
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return self._pairs[_key(key)]
+        except KeyError:
+            raise KeyError(key) from None
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.set(key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        if not self.delete(key):
+            raise KeyError(key)
+
+    def __contains__(self, key: Any) -> bool:
+        return self.has(key)
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(_unkey, self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __bool__(self) -> bool:
+        return bool(self._pairs)
+
+    def _to_edgekit(self) -> Any:
+        return {native_of(_unkey(k)): native_of(v) for k, v in self._pairs.items()}
+
+
+class Set(JsProxy):
+    """`js.Set`: values, each once."""
+
+    def __init__(self, items: Any = None) -> None:
+        given = () if items is None or isinstance(items, JsNull) else items
+        self._items: dict[Any, None] = dict.fromkeys(map(_key, given))
+
+    @property
+    def size(self) -> int:
+        return len(self._items)
+
+    def has(self, item: Any) -> bool:
+        return _key(item) in self._items
+
+    def add(self, item: Any) -> Set:
+        self._items[_key(item)] = None
+        return self
+
+    def delete(self, item: Any) -> bool:
+        return self._items.pop(_key(item), self) is not self
+
+    def clear(self) -> None:
+        self._items.clear()
+
+    def values(self) -> Iterated:
+        return Iterated(map(_unkey, self._items))
+
+    keys = values
+
+    def entries(self) -> Iterated:
+        return Iterated(Array.over([_unkey(item)] * 2) for item in self._items)
+
+    def forEach(self, function: Any) -> None:
+        for item in list(self):
+            function(item, item, self)
+
+    def __contains__(self, item: Any) -> bool:
+        return self.has(item)
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(_unkey, self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    def _to_edgekit(self) -> Any:
+        return {native_of(item) for item in self}
+
+
+class _ByIdentity:
+    """What has no hash in Python, as a key."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByIdentity) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def _key(key: Any) -> Any:
+    if isinstance(key, bool):
+        return _Boolean(key)  # True is not 1 here
+    if isinstance(key, list | dict | set | bytearray):
+        return _ByIdentity(key)
+    return math.nan if key != key else key
+
+
+class _Boolean:
+    __slots__ = ("value",)
+
+    def __init__(self, value: bool) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Boolean) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+
+def _unkey(key: Any) -> Any:
+    return key.value if isinstance(key, _ByIdentity | _Boolean) else key
+
+
+def native_of(value: Any) -> Any:
+    from edgekit.compat.javascript.convert import native
+
+    return native(value)
+
+
+def null() -> Any:
+    """Null, as the running code has it: `jsnull`, or None where it has an old date."""
+    return nulls.get()

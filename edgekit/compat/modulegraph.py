@@ -1,0 +1,273 @@
+"""Which modules a program needs on real Workers: read from its import statements, nothing is run.
+
+Of the program's own modules and of edgekit those that an import reaches count, also one inside a
+function; of an installed package all of it, because packages load parts of themselves by name. What
+is only for type checkers, and the branches for other platforms than Workers', do not count. Imports
+by a name that is made at run time cannot be seen: `import_module("literal")` can.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+import edgekit  # not for its names: for where they are
+from edgekit.errors import ConfigError
+
+# What is importable on Workers without being taken along.
+PLATFORM = frozenset({"js", "pyodide", "pyodide_js", "_pyodide", "workers", "_pyodide_core"})
+# Rooms of edgekit that need a server, threads or files.
+ROOMS_LEFT_OUT = frozenset({"cli", "compat", "runtime", "testing"})
+_COMPILED = (".so", ".pyd", ".dylib")
+
+
+@dataclass
+class Module:
+    """A module of the program's own or of edgekit. `name` is the dotted one."""
+
+    name: str
+    file: Path
+
+    @cached_property
+    def is_package(self) -> bool:
+        return self.file.name == "__init__.py"
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        try:
+            return ast.parse(self.file.read_bytes(), str(self.file))
+        except SyntaxError as error:
+            raise ConfigError(f"{self.file}:{error.lineno}: {error.msg}") from None
+
+
+@dataclass
+class Package:
+    """An installed module or package at the top of a search path; `path` is a file or a folder."""
+
+    name: str
+    path: Path
+
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        """All files of it by their path below the search path; without bytecode and stubs."""
+        if self.path.is_file():
+            return {self.path.name: self.path}
+        return {
+            f"{self.name}/{file.relative_to(self.path).as_posix()}": file
+            for file in sorted(self.path.rglob("*"))
+            if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".pyi"
+        }
+
+    @property
+    def compiled(self) -> bool:
+        """Whether a part of it is machine code, which is not the platform's."""
+        return any(name.endswith(_COMPILED) for name in self.files)
+
+
+@dataclass
+class Graph:
+    """What a program needs. `compiled` are packages that the platform must have itself."""
+
+    own: dict[str, Module] = field(default_factory=dict)
+    edgekit: dict[str, Module] = field(default_factory=dict)
+    packages: dict[str, Package] = field(default_factory=dict)
+    compiled: dict[str, Package] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def trace(root: Path, names: list[str], *, path: list[str] | None = None) -> Graph:
+    """The graph from these modules on; `root` is the folder of the program's own modules.
+
+    `path` is where installed packages are looked for. A name is that of a module of the program, or
+    of one of edgekit.
+    """
+    tracer = _Tracer(root, sys.path if path is None else path)
+    for name in names:
+        tracer.need(name, None, ())
+    tracer.run()
+    return tracer.graph
+
+
+@dataclass(frozen=True)
+class _Import:
+    """`import module`, or `from module import names`; `lenient` where its failing is provided for."""
+
+    module: str
+    names: tuple[str, ...]
+    line: int
+    lenient: bool
+
+
+class _Tracer:
+    def __init__(self, root: Path, path: list[str]) -> None:
+        self.graph = Graph()
+        self._root = root
+        self._path = [entry for entry in path if Path(entry or ".").resolve() != root.resolve()]
+        self._edgekit = Path(edgekit.__file__).parent
+        self._todo: list[tuple[Module, bool]] = []  # and whether it is part of a package
+        self._seen: set[str] = set()
+
+    def run(self) -> None:
+        while self._todo:
+            module, foreign = self._todo.pop()
+            for found in _imports(module):
+                lenient = found.lenient or foreign or module.name.partition(".")[0] == "edgekit"
+                where = None if lenient else f"{module.file}:{found.line}"
+                self.need(found.module, where, found.names)
+
+    def need(self, name: str, where: str | None, names: tuple[str, ...]) -> None:
+        """Follow an import; `where` it stands, if its failing is a problem."""
+        top = name.partition(".")[0]
+        if top == "edgekit":
+            self._need_edgekit(name, names, where)
+        elif _below(self._root, top) is not None:
+            if self._add(self.graph.own, self._root, name, names) is None and where:
+                self.graph.problems.append(f"{where}: there is no module {name!r}")
+        elif top not in PLATFORM and top not in sys.stdlib_module_names:
+            self._need_package(top, name, names, where)
+
+    def _need_edgekit(self, name: str, names: tuple[str, ...], where: str | None) -> None:
+        if name == "edgekit":
+            self._add(self.graph.edgekit, self._edgekit.parent, "edgekit", ())
+            for each in names:
+                home = edgekit.home(each, on_workers=True)
+                self._need_edgekit(home or f"edgekit.{each}", (), where)
+            return
+        room = name.split(".")[1]
+        if room not in ROOMS_LEFT_OUT:
+            self._add(self.graph.edgekit, self._edgekit.parent, name, names)
+        elif where:
+            reason = "it is for ASGI servers and for tests"
+            self.graph.problems.append(f"{where}: edgekit.{room} is not on Workers: {reason}")
+
+    def _need_package(self, top: str, name: str, names: tuple[str, ...], where: str | None) -> None:
+        graph = self.graph
+        spec = PathFinder.find_spec(top, self._path)
+        if spec is None or not (spec.origin or spec.submodule_search_locations):
+            if where:
+                graph.problems.append(f"{where}: {top!r} is not installed here")
+            return
+        folder = next(iter(spec.submodule_search_locations or ()), None)
+        package = Package(top, Path(folder or spec.origin or ""))
+        if top not in graph.packages and top not in graph.compiled:
+            (graph.compiled if package.compiled else graph.packages)[top] = package
+        if top in graph.packages:
+            self._add({}, package.path.parent, name, names, foreign=True)
+
+    def _add(
+        self,
+        into: dict[str, Module],
+        root: Path,
+        name: str,
+        names: tuple[str, ...],
+        *,
+        foreign: bool = False,
+    ) -> Module | None:
+        """A module with the packages above it, and of `names` those that are modules below it."""
+        parts = name.split(".")
+        module = None
+        for depth in range(1, len(parts) + 1):
+            dotted = ".".join(parts[:depth])
+            file = _below(root, dotted)
+            if file is None:
+                return None
+            if file.is_dir():  # a package without __init__.py
+                continue
+            module = into.get(dotted) or Module(dotted, file)
+            if dotted not in self._seen:
+                self._seen.add(dotted)
+                into[dotted] = module
+                self._todo.append((module, foreign))
+        for each in names:
+            if _below(root, f"{name}.{each}") is not None:
+                self._add(into, root, f"{name}.{each}", (), foreign=foreign)
+        return module
+
+
+def _below(root: Path, dotted: str) -> Path | None:
+    """The file of a module, or the folder of a package without __init__.py."""
+    place = root.joinpath(*dotted.split("."))
+    for file in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+        if file.is_file():
+            return file
+    return place if place.is_dir() and any(place.rglob("*.py")) else None
+
+
+def _imports(module: Module) -> Iterator[_Import]:
+    # `import edgekit`, then `edgekit.App`: its names are in modules of their own.
+    for attribute in ast.walk(module.tree):
+        if isinstance(attribute, ast.Attribute) and ast.unparse(attribute.value) == "edgekit":
+            yield _Import("edgekit", (attribute.attr,), attribute.lineno, True)
+    package = module.name if module.is_package else module.name.rpartition(".")[0]
+    for node, lenient in _statements(module.tree.body, lenient=False):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield _Import(alias.name, (), node.lineno, lenient)
+        elif isinstance(node, ast.ImportFrom):
+            name = node.module or ""
+            if node.level:
+                parts = package.split(".")
+                above = ".".join(parts[: len(parts) - node.level + 1])
+                name = f"{above}.{name}" if name and above else above or name
+            if name:
+                names = tuple(alias.name for alias in node.names)
+                yield _Import(name, names, node.lineno, lenient)
+        elif isinstance(node, ast.Call) and (literal := _by_name(node)):
+            yield _Import(literal, (), node.lineno, True)
+
+
+def _statements(body: list[Any], *, lenient: bool) -> Iterator[tuple[ast.AST, bool]]:
+    """The imports in `body` and below it, without branches that Workers do not take."""
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node, lenient
+        elif isinstance(node, ast.If):
+            taken = _taken(node.test)
+            if taken is not False:
+                yield from _statements(node.body, lenient=lenient)
+            if taken is not True:
+                yield from _statements(node.orelse, lenient=lenient)
+            yield from _statements([node.test], lenient=lenient)
+        elif isinstance(node, ast.Try | ast.TryStar):
+            caught = lenient or any(map(_catches_import, node.handlers))
+            yield from _statements(node.body, lenient=caught)
+            for part in (*node.handlers, *node.orelse, *node.finalbody):
+                yield from _statements([part], lenient=lenient)
+        else:
+            if isinstance(node, ast.Call):
+                yield node, lenient
+            inner = lenient or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from _statements(list(ast.iter_child_nodes(node)), lenient=inner)
+
+
+def _taken(test: ast.expr) -> bool | None:
+    """Whether Workers take the branch of this test; None where it cannot be told."""
+    text = ast.unparse(test)
+    if text in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+        return False
+    if text == "not TYPE_CHECKING":
+        return True
+    for comparison, answer in (("==", True), ("!=", False)):
+        if text == f"sys.platform {comparison} 'emscripten'":
+            return answer
+    return None
+
+
+def _catches_import(handler: ast.ExceptHandler) -> bool:
+    caught = ast.unparse(handler.type) if handler.type is not None else "Exception"
+    return any(name in caught for name in ("ImportError", "ModuleNotFoundError", "Exception"))
+
+
+def _by_name(call: ast.Call) -> str | None:
+    """The module that `import_module("literal")` loads."""
+    name = ast.unparse(call.func)
+    if name not in ("import_module", "importlib.import_module", "__import__") or not call.args:
+        return None
+    first = call.args[0]
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
