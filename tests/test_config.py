@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit import config, formats
-from edgekit.config import NOT_YET, Config, load
+from edgekit.config import Config, load
 from edgekit.errors import ConfigError
+from edgekit.wrangler import NOT_YET
 
 Write = Callable[..., Path]
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from edgekit.cli.analytics import analytics
+from edgekit.cli.build import build, deploy
 from edgekit.cli.d1 import d1
 from edgekit.cli.dev import dev
 from edgekit.cli.init import init
@@ -45,6 +46,8 @@ for command in (
     init,
     dev,
     serve,
+    build,
+    deploy,
     kv,
     r2,
     d1,

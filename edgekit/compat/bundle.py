@@ -50,6 +50,7 @@ _WRAPPERS = {
     "queues": "queues",
     "r2_buckets": "r2",
     "ratelimits": "smaller",
+    "send_email": "smaller",
     "services": "services",
 }
 
@@ -172,6 +173,34 @@ def bundle(
     if made.dependencies:
         made.files["pyproject.toml"] = _pyproject(document, made.dependencies)
     made.files = dict(sorted(made.files.items()))
+    return made
+
+
+def entries_for(
+    bindings: Mapping[str, str], crons: Iterable[str] = (), queues: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The configuration of a program that has no wrangler file: bindings by name and kind.
+
+    wrangler makes the KV namespaces, buckets and databases that have no id, when it first deploys.
+    ConfigError for a kind of which the file must say more than the binding's name.
+    """
+    made: dict[str, Any] = {}
+    for name, kind in bindings.items():
+        if kind in ("kv_namespaces", "d1_databases", "r2_buckets", "analytics_engine_datasets"):
+            made.setdefault(kind, []).append({"binding": name})
+        elif kind == "queues":
+            queue = {"binding": name, "queue": name.lower().replace("_", "-")}
+            made.setdefault("queues", {}).setdefault("producers", []).append(queue)
+        elif kind in ("ai", "version_metadata"):
+            made[kind] = {"binding": name}
+        elif kind == "send_email":
+            made.setdefault("send_email", []).append({"name": name})
+        else:
+            raise ConfigError(f"{name}: write a wrangler.jsonc with this binding under {kind!r}")
+    if consumers := [{"queue": name} for name in queues]:
+        made.setdefault("queues", {})["consumers"] = consumers
+    if fired := list(crons):
+        made["triggers"] = {"crons": fired}
     return made
 
 
