@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
@@ -11,11 +12,14 @@ from edgekit.bindings.r2_object import Contents, Description
 from edgekit.bindings.r2_options import failure
 from edgekit.engines.base import Delete, Fence, Put
 from edgekit.engines.blobs import Piece, dropping, keeping, names_of, settled
+from edgekit.errors import StorageError
 from edgekit.web.streams import ReadableStream
 
 if TYPE_CHECKING:
     from edgekit.engines.base import Record, Records
     from edgekit.engines.blobs import Blobs, BlobWriter
+
+logger = logging.getLogger(__name__)
 
 MAX_UPLOAD = 5 * 1024**3 - 5 * 1024**2  # bytes of one put or part
 
@@ -67,10 +71,13 @@ class Space:
             every = [*ops, *(keeping(writer.name) if writer else ())]
             every += [op for names in runs for op in dropping(names, at=now)]
             await self.records.apply(every, now=now, fence=fence)
-            if writer is not None:
-                await writer.keep()
-            for names in runs:
-                await self.blobs.delete(names)
+            try:
+                if writer is not None:
+                    await writer.keep()
+                for names in runs:
+                    await self.blobs.delete(names)
+            except StorageError as error:  # it is committed: what is left to do, a sweep will do
+                logger.warning("the blobs of %s: %s", self.objects, error)
 
         await settled(work())
 

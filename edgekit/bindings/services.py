@@ -106,7 +106,11 @@ def call(
 
     async def work() -> tuple[Any, Exception | None]:
         try:
-            result = _method(target(), name)(*given)
+            owner = target()
+            # What a Workers project is given is seen by other names: compat/entrypoints.py.
+            receives = getattr(type(owner), "_receives", None)
+            arguments = given if receives is None else receives(given)
+            result = _method(owner, name)(*arguments)
             if inspect.isawaitable(result):
                 result = await result
             return _carried(result, home), None

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +105,14 @@ def _build(
     file = target.file or _file_of(target)
     given = target.config if target.config.is_file() else None
     folder = Path(os.path.abspath(out or (given or file).parent / _USUAL))
-    kinds = {} if given else _declared(target)
-    made = bundle(file, target.attribute, given, out=folder, include=include, kinds=kinds)
+    made = bundle(
+        file,
+        target.attribute,
+        given,
+        out=folder,
+        include=include,
+        kinds=partial(_declared, target),
+    )
     made.write(folder)
     _report(made, FREE, PAID)
     return folder, made

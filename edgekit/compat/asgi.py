@@ -122,11 +122,9 @@ def __getattr__(name: str) -> Any:
     if name == "env":
         from fastapi import Depends, Request
 
-        def env(request: Request) -> Any:
+        async def env(request: Any) -> Any:
             return request.scope["env"]
 
-        async def of_request(request: Request) -> Any:
-            return env(request)
-
-        return Depends(of_request)
+        env.__annotations__ = {"request": Request}  # by which FastAPI knows what to give it
+        return Depends(env)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

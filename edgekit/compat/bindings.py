@@ -15,6 +15,7 @@ from typing import Any
 from edgekit.compat.convert import Constructor, Convert, from_user, to_user
 from edgekit.env import Env
 from edgekit.errors import EdgekitError
+from edgekit.web.spelling import Plain
 
 # Classes in these modules are made to be wrapped; what is not made by a binding is left alone.
 _OURS = "edgekit.bindings."
@@ -125,9 +126,13 @@ def wrap_env(env: Env) -> Env:
 def _converted(value: dict[str, Any], convert: Convert) -> Any:
     """A result that is a dict, of its own class, with what needs it converted."""
     for key, item in value.items():
-        if item.__class__ is list and item and type(item[0]).__module__.startswith(_OURS):
-            value[key] = [convert(each) for each in item]
-        elif item.__class__ is bytes:
+        kind = item.__class__
+        # Rows of D1, which may be many, are of Plain and have nothing to convert.
+        if (
+            kind is dict
+            or kind is bytes
+            or (kind is list and item and item[0].__class__ is not Plain)
+        ):
             value[key] = convert(item)
     return value
 

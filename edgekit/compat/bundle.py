@@ -18,7 +18,7 @@ import gzip
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -138,7 +138,7 @@ def bundle(
     out: Path,
     include: Iterable[str] = (),
     path: list[str] | None = None,
-    kinds: Mapping[str, Any] | None = None,
+    kinds: Callable[[], Mapping[str, Any]] = dict,
 ) -> Bundle:
     """The bundle of the program in `file`, whose app is `attribute` or what it is usually called.
 
@@ -147,13 +147,13 @@ def bundle(
     packages are looked for (sys.path). ConfigError lists what stands in the way.
     """
     root = file.parent
-    document = read_document(config) if config else {"name": _name(root), **(kinds or {})}
+    _check(trace(root, [file.stem], path=path))
+    document = read_document(config) if config else {"name": _name(root), **kinds()}
     names = [file.stem, "edgekit", "edgekit.on_workers.entry", *_wrappers(document)]
     made, entry = Bundle(), _entry(file, attribute)
     names += [_module_of(root, match) for match in _matches(root, include, (".py",))]
     graph = trace(root, names, path=path)
-    if graph.problems:
-        raise ConfigError("\n".join(dict.fromkeys(graph.problems)))
+    _check(graph)
     for name in graph.compiled:
         made.dependencies.append(_distribution(name))
     vendored = "src" if made.dependencies else "python_modules"
@@ -174,6 +174,11 @@ def bundle(
         made.files["pyproject.toml"] = _pyproject(document, made.dependencies)
     made.files = dict(sorted(made.files.items()))
     return made
+
+
+def _check(graph: Graph) -> None:
+    if graph.problems:
+        raise ConfigError("\n".join(dict.fromkeys(graph.problems)))
 
 
 def entries_for(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from edgekit import entrypoints
 from edgekit.asgi_call import Mounted
 from edgekit.compat import greenlets
 from edgekit.compat.bindings import Binding, wrap_env
-from edgekit.compat.convert import from_user
+from edgekit.compat.convert import from_user, to_user
 from edgekit.compat.flags import effective
 from edgekit.compat.http import IncomingRequest, adopt
 from edgekit.context import ExecutionContext
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 class WorkerEntrypoint(entrypoints.WorkerEntrypoint):
     """A Worker as a class: one object an event, with `self.env` and `self.ctx`."""
+
+    _receives = staticmethod(to_user)  # the arguments of a call from another Worker
 
     @classmethod
     def _as_worker(cls) -> Worker:
@@ -74,6 +76,13 @@ class ProjectWorker(Worker):
     def prepare(self, env: Env) -> Env:
         """Every binding under the SDK's names."""
         return wrap_env(env)
+
+    def configure(self, flags: frozenset[str]) -> None:
+        """Behave as these compatibility flags say."""
+        self.flags = flags
+        if "python_workers_20250116" not in flags:
+            self.dispatch = _without_null(self.dispatch)
+            self._events = {kind: _without_null(handle) for kind, handle in self._events.items()}
 
     async def answer(self, value: Any, request: Request) -> WebResponse:
         """As Worker's; the value may be one to await, or one of JavaScript's."""
@@ -117,7 +126,7 @@ def _of_class(cls: type[WorkerEntrypoint]) -> Dispatch:
                 entrypoint = new(cls)
                 entrypoint.ctx = ctx
                 entrypoint.env = env
-            coroutine: Awaitable[Any] = entrypoint.fetch(request)
+            coroutine: Coroutine[Any, Any, Any] = entrypoint.fetch(request)
             return greenlets.drive(coroutine) if greenlets.enabled else coroutine
 
         return dispatch
@@ -128,6 +137,18 @@ def _of_class(cls: type[WorkerEntrypoint]) -> Dispatch:
         return await run(entrypoint.fetch, *(request, env, ctx)[:count])
 
     return relaxed
+
+
+def _without_null(handle: Dispatch) -> Dispatch:
+    """A handler as under Python 3.12, where JavaScript's null was None."""
+
+    async def dispatch(subject: Any, env: Any, ctx: ExecutionContext) -> Any:
+        from edgekit.compat.javascript.proxy import nulls
+
+        nulls.set(None)
+        return await handle(subject, env, ctx)
+
+    return dispatch
 
 
 async def _no_fetch(request: Request, env: Any, ctx: ExecutionContext) -> Any:
@@ -208,7 +229,8 @@ def of_module(module: ModuleType) -> ProjectWorker | None:
     if not found:
         return None
     events: dict[str, EventHandler] = {}
-    dispatch, named = _no_fetch, next(iter(found.values()))
+    dispatch: Dispatch = _no_fetch
+    named = next(iter(found.values()))
     for kind, function in found.items():
         if kind == "fetch":
             dispatch, named = _global(function, adopt), function

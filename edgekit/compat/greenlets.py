@@ -42,7 +42,7 @@ def enable() -> None:
     except ImportError:
         raise ConfigError("run_sync needs greenlet: pip install 'edgekit-asgi[workers]'") from None
 
-    class Waiter(greenlet):
+    class Waiter(greenlet):  # type: ignore[misc]
         """A greenlet whose parent is ready to wait for it."""
 
     _waiters[:] = [Waiter]
@@ -91,12 +91,12 @@ def waiting() -> greenlet | None:
 async def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end; in it, and in the tasks it starts, `run_sync` works."""
     _follow_tasks()
-    return await _Switching(_steps, coroutine)
+    return cast(T, await _Switching(_steps, coroutine))
 
 
 async def call(function: Callable[..., T], *args: Any) -> T:
     """Call a sync function, which may `run_sync`, in this thread."""
-    return await _Switching(_called, function, *args)
+    return cast(T, await _Switching(_called, function, *args))
 
 
 class _Switching:

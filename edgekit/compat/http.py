@@ -9,7 +9,7 @@ both ways work here.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from http import HTTPMethod
 from typing import Any
@@ -164,9 +164,9 @@ class Request(_Reads, WebRequest):
     @property
     def headers(self) -> Headers:
         headers = self._headers
-        if headers.__class__ is not Headers:
+        if not isinstance(headers, Headers):
             headers = self._headers = Headers.over(super().headers)
-        return headers  # type: ignore[return-value]
+        return headers
 
     async def json(self, type: Any = None, **options: Any) -> Any:
         """The body by `json.loads`, which takes the options; JSONDecodeError when it is none."""
@@ -187,8 +187,8 @@ class IncomingRequest(Request, AsgiRequest):
         self.scope = scope
         self._receive = receive
 
-    @property
-    def method(self) -> Any:
+    @property  # type: ignore[misc]
+    def method(self) -> Any:  # type: ignore[override]
         """As Request's."""
         method: str = self.scope["method"]
         return _METHODS.get(method, method)
@@ -198,27 +198,25 @@ class FetchResponse(_Reads, WebResponse):
     """What `fetch()` gives, and Response builds on."""
 
     constructor = Constructor("Response")
-    _headers = None
-    _used = False
-    status = 200
+    # What nobody has set: see web/request.py.
+    _headers: WebHeaders | None = None
+    _used: bool = False
+    status: int = 200
 
     @property
     def headers(self) -> Headers:
         headers = self._headers
-        if headers.__class__ is not Headers:
+        if not isinstance(headers, Headers):
             headers = self._headers = Headers.over(super().headers)
-        return headers  # type: ignore[return-value]
+        return headers
 
     @property
     def js_response(self) -> Any:
         """The same, as code of JavaScript's has it."""
         return view(self)
 
-    def read_json(self, *args: Any, **options: Any) -> Awaitable[Any]:
+    async def read_json(self, type: Any = None, **options: Any) -> Any:
         """The body by `json.loads`, which takes the options."""
-        return self._loads(options)
-
-    async def _loads(self, options: dict[str, Any]) -> Any:
         return json.loads(await self.text(), **options)
 
     async def memoryview(self) -> memoryview:

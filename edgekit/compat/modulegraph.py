@@ -24,6 +24,8 @@ from edgekit.errors import ConfigError
 PLATFORM = frozenset({"js", "pyodide", "pyodide_js", "_pyodide", "workers", "_pyodide_core"})
 # Rooms of edgekit that need a server, threads or files.
 ROOMS_LEFT_OUT = frozenset({"cli", "compat", "runtime", "testing"})
+# What edgekit itself needs there beside the standard library; the rest it does without.
+_OF_EDGEKIT = frozenset({"multipart"})
 _COMPILED = (".so", ".pyd", ".dylib")
 
 
@@ -116,8 +118,12 @@ class _Tracer:
     def run(self) -> None:
         while self._todo:
             module, foreign = self._todo.pop()
+            ours = module.name.partition(".")[0] == "edgekit"
             for found in _imports(module):
-                lenient = found.lenient or foreign or module.name.partition(".")[0] == "edgekit"
+                top = found.module.partition(".")[0]
+                if ours and top != "edgekit" and top not in _OF_EDGEKIT:
+                    continue
+                lenient = found.lenient or foreign or ours
                 where = None if lenient else f"{module.file}:{found.line}"
                 self.need(found.module, where, found.names)
 

@@ -23,8 +23,9 @@ from typing import Any
 from edgekit.compat import cooperative, current, finder, flags
 from edgekit.compat.entrypoints import GLOBAL_HANDLERS, ProjectWorker, default_of, without_default
 from edgekit.compat.own_modules import OwnModules
-from edgekit.config import Config, named
+from edgekit.config import Config
 from edgekit.errors import ConfigError
+from edgekit.kinds import named
 from edgekit.worker import Worker
 
 __all__ = [
@@ -121,7 +122,7 @@ def worker_of(module: ModuleType, config: Config | None) -> Worker | None:
     """The Worker of a project's main module; None where it has no entrypoint that Workers would find."""
     made = default_of(module)
     if isinstance(made, ProjectWorker) and config is not None:
-        made.flags = flags.effective(config.compatibility_date, config.compatibility_flags)
+        made.configure(flags.effective(config.compatibility_date, config.compatibility_flags))
         older = [name for name in GLOBAL_HANDLERS if hasattr(module, name)]
         if older and "python_no_global_handlers" in made.flags:
             logger.warning(
@@ -164,10 +165,10 @@ def _check_dependencies(root: Path, vendored: list[Path]) -> None:
         logger.warning("%s: cannot be read: %s", path, error)
         return
     wanted = project.get("requires-python")
-    if wanted and (least := re.match(r"\s*>=?\s*3\.(\d+)", wanted)):
-        if int(least[1]) > sys.version_info.minor:
-            here = f"{sys.version_info.major}.{sys.version_info.minor}"
-            logger.warning("%s: requires-python %r is ignored: this is %s", path, wanted, here)
+    least = re.match(r"\s*>=?\s*3\.(\d+)", wanted or "")
+    if least is not None and int(least[1]) > sys.version_info.minor:
+        here = f"{sys.version_info.major}.{sys.version_info.minor}"
+        logger.warning("%s: requires-python %r is ignored: this is %s", path, wanted, here)
     if missing := list(missing_dependencies(project.get("dependencies") or (), vendored)):
         logger.warning(
             "%s: dependencies that are not installed here: %s; pip install %s",
@@ -253,9 +254,9 @@ def _unknown(text: str, known: frozenset[str]) -> Iterator[tuple[int, str]]:
                 if alias.name not in known and alias.name != "*":
                     yield node.lineno, _lacks(alias.name)
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id in names and node.attr not in known:
-                if isinstance(node.ctx, ast.Load):
-                    yield node.lineno, _lacks(node.attr)
+            read = isinstance(node.ctx, ast.Load)  # what the project sets itself is there
+            if read and node.value.id in names and node.attr not in known:
+                yield node.lineno, _lacks(node.attr)
         elif isinstance(node, ast.Call) and _called(node) == "import_from_javascript" and node.args:
             wanted = node.args[0]
             if isinstance(wanted, ast.Constant) and wanted.value not in current.JAVASCRIPT_MODULES:

@@ -261,6 +261,9 @@ async def _environ(request: Request, env: Any) -> dict[str, Any]:
             text = environ[key] + ("; " if key == "HTTP_COOKIE" else ",") + text
         environ[key] = text
     environ.setdefault("HTTP_HOST", server[0])
+    if length is None and request._body.__class__ is bytes:
+        length = b"%d" % len(request._body)
+        environ["CONTENT_LENGTH"] = length.decode()
     environ["wsgi.input"] = await _input(request, length)
     return environ
 

@@ -41,7 +41,7 @@ T = TypeVar("T")
 _LAYOUT = "edgekit blobs 1\n"  # what the file `layout` says; another text is another, later layout
 _THREADS = 16  # mostly waiting for disks
 _BATCH = 1024 * 1024  # bytes that are written, and hashed, at a time
-_READ = 256 * 1024  # bytes that are read at a time
+_READ = 256 * 1024  # bytes that are read at a time; a reader holds twice that
 _RECOVERED = 100  # files that `recover` has open at the same time
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -104,13 +104,9 @@ class FileBlobs:
     async def recover(self, kept: Callable[[str], Awaitable[bool]]) -> None:
         while True:
             abandoned = await self.run(self._find_abandoned)
-            try:
-                for name, _ in abandoned:
-                    keep = await kept(name)
-                    await self.run(self.settle if keep else self.remove, name)
-            finally:
-                for _, file in abandoned:
-                    os.close(file)
+            for each in abandoned:
+                keep = await kept(each.name)
+                await self.run(self.settle if keep else self.remove, each.name)
             if len(abandoned) < _RECOVERED:
                 return
 
@@ -209,24 +205,33 @@ class FileBlobs:
                 os.close(first)
         return True
 
-    def _find_abandoned(self) -> list[tuple[str, int]]:
+    def _find_abandoned(self) -> list[_Locked]:
         """Files in `incoming` that nobody is writing, opened and locked."""
-        found: list[tuple[str, int]] = []
+        found: list[_Locked] = []
         with os.scandir(self._incoming) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
-                    file = os.open(entry.path, os.O_RDWR | _BINARY)
-                    if _lock(file, shared=False, wait=False) and os.fstat(file).st_nlink:
-                        found.append((entry.name, file))
+                    file = _Locked(entry.name, os.open(entry.path, os.O_RDWR | _BINARY))
+                    if _lock(file.file, shared=False, wait=False) and os.fstat(file.file).st_nlink:
+                        found.append(file)
                         if len(found) == _RECOVERED:
                             break
-                    else:
-                        os.close(file)
         return found
 
     def _check_open(self) -> None:
         if self._closed:
             raise StorageError(f"{self._root}: the store is closed")
+
+
+class _Locked:
+    """An open file; whoever forgets it, also by being cancelled, closes it, and so lets go of its lock."""
+
+    def __init__(self, name: str, file: int) -> None:
+        self.name = name
+        self.file = file
+
+    def __del__(self) -> None:
+        os.close(self.file)
 
 
 class FileBlobWriter:
@@ -368,18 +373,24 @@ class FileBlobReader:
         if (small := self._small) is not None:
             self._small = None
             return small
-        if not self._parts:
-            raise StopAsyncIteration
-        self._job = self._engine.submit(self._read)
+        if self._job is None:
+            if not self._parts:
+                raise StopAsyncIteration
+            self._job = self._engine.submit(self._read)
         try:
             await asyncio.wait([self._job])
-            return self._job.result()
+            data = self._job.result()
         except OSError as error:
             raise self._engine.failed(error) from error
+        # The next ones are read while these are sent.
+        self._job = self._engine.submit(self._read) if self._parts else None
+        return data
 
     async def aclose(self) -> None:
-        if self._job is not None and not self._job.done():
-            await settled(asyncio.wait([self._job]))  # or it would read from a file that is closed
+        job, self._job = self._job, None
+        if job is not None:
+            await settled(asyncio.wait([job]))  # or it would read from a file that is closed
+            job.exception()  # looked at, or it would be reported as never retrieved
         self._small = None
         self._parts = []
         self._close()

@@ -158,8 +158,8 @@ class Host:
                     if response._content_type is not None:
                         headers.insert(0, (b"content-type", response._content_type))
                 if started:
-                    start = {"type": "http.response.start", "status": status, "headers": headers}
-                    await send(start)
+                    begin = {"type": "http.response.start", "status": status, "headers": headers}
+                    await send(begin)
                     await send({"type": "http.response.body", "body": body})
                     return
                 if response.status == 101:

@@ -110,6 +110,7 @@ class _Parser:
         self.text = text
         self.at = 0
         self.counts = False
+        self.negations = 0  # the `:not()`s around
 
     def list(self) -> list[Step]:
         steps = self._list()
@@ -249,8 +250,12 @@ class _Parser:
             return _nth(word == "nth-of-type", *_step_and_offset(found))
         if word == "not" and function:
             self._space()
+            self.negations += 1
             tests = _simple(self._list())
+            self.negations -= 1
             self._close(")", "Unexpected token in selector.")
+            if self.negations:
+                return _never
             return lambda subject: not any(test(subject) for test in tests)
         _refuse("Unsupported pseudo-class or pseudo-element in selector.")
 
@@ -318,9 +323,9 @@ _COMPARE: dict[str, Callable[[str, str], bool]] = {
     "=": lambda value, wanted: value == wanted,
     "~=": lambda value, wanted: wanted in _WHITESPACE.split(value) if wanted else False,
     "|=": lambda value, wanted: value == wanted or value.startswith(wanted + "-"),
-    "^=": lambda value, wanted: bool(wanted) and value.startswith(wanted),
-    "$=": lambda value, wanted: bool(wanted) and value.endswith(wanted),
-    "*=": lambda value, wanted: bool(wanted) and wanted in value,
+    "^=": lambda value, wanted: value.startswith(wanted),
+    "$=": lambda value, wanted: value.endswith(wanted),
+    "*=": lambda value, wanted: wanted in value,
 }
 
 

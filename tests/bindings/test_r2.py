@@ -343,3 +343,43 @@ async def test_moments_are_those_of_the_clock(bucket: R2Bucket, clock: ManualClo
     clock.advance(90)
     second = await put(bucket, "k")
     assert second.uploaded - first.uploaded == timedelta(seconds=90)
+
+
+async def test_what_fails_after_the_commit_is_done_by_a_sweep(
+    bucket: R2Bucket,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken(*args: Any) -> bool:
+        raise StorageError("Input/output error")
+
+    await put(bucket, "k", "old")
+    monkeypatch.setattr(type(store.blobs()), "delete", broken)
+    await put(bucket, "k", "new")
+    await bucket.delete("none")
+    assert await content(bucket, "k") == b"new"
+    assert "Input/output error" in caplog.text
+    monkeypatch.undo()
+    await store.sweep_blobs(now=2e9)
+    assert await blob_records(store) == 1
+
+
+async def test_an_object_that_changes_while_it_is_deleted_is_looked_at_again(
+    bucket: R2Bucket, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(bucket, "k", "old")
+    records, done = store.records, []
+    apply = records.apply
+
+    async def late(*args: Any, **kwargs: Any) -> None:
+        if not done:
+            done.append(True)
+            await put(bucket, "k", "new")
+        await apply(*args, **kwargs)
+
+    monkeypatch.setattr(records, "apply", late)
+    await bucket.delete("k")
+    assert await bucket.head("k") is None
+    await store.sweep_blobs(now=2e9)
+    assert await blob_records(store) == 0

@@ -139,7 +139,6 @@ def test_app_of_another_framework_is_taken_as_it_is(folder: Path):
     ("text", "target", "message"),
     [
         ("", "t.py", "t.py has nothing to serve"),
-        ("def on_fetch(r, e): ...", "t.py", "on_fetch is the old form"),
         ("def fetch(request): ...", "t.py", r"t\.fetch\(\) is not async"),
         ("app = 5", "t.py", "t:app is of the type int, which is no app"),
         ("from edgekit import App\na = App(); b = App()", "t.py", "which: t:a or t:b"),

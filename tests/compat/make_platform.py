@@ -1,7 +1,7 @@
 """Makes edgekit/compat/platform.json from the pyodide-lock.json files of two npm packages.
 
-    npm pack pyodide@0.28.3 && npm pack pyodide@314.0.7      # and unpack package/pyodide-lock.json of each
-    python tests/compat/make_platform.py 0.28.3=LOCK 314.0.7=LOCK
+npm pack pyodide@0.28.3 && npm pack pyodide@314.0.7      # and unpack package/pyodide-lock.json of each
+python tests/compat/make_platform.py 0.28.3=LOCK 314.0.7=LOCK
 """
 
 from __future__ import annotations
@@ -27,10 +27,17 @@ def main(arguments: list[str]) -> None:
             imports = [each for each in entry["imports"] if "." not in each]
             compiled = not entry["file_name"].endswith("-none-any.whl")
             packages[name] = [entry["version"], compiled, imports or [name]]
-        found[python] = {"source": f"pyodide-lock.json of npm pyodide@{version}", "packages": packages}
+        found[python] = {
+            "source": f"pyodide-lock.json of npm pyodide@{version}",
+            "packages": packages,
+        }
     lines = ["{"]
     for at, (python, facts) in enumerate(found.items()):
-        lines += [f" {json.dumps(python)}: {{", f'  "source": {json.dumps(facts["source"])},', '  "packages": {']
+        lines += [
+            f" {json.dumps(python)}: {{",
+            f'  "source": {json.dumps(facts["source"])},',
+            '  "packages": {',
+        ]
         rows = [f"   {json.dumps(k)}: {json.dumps(v)}" for k, v in facts["packages"].items()]
         lines += [",\n".join(rows), "  }", " }" + "," * (at < len(found) - 1)]
     OUT.write_text("\n".join([*lines, "}", ""]))

@@ -42,13 +42,16 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": text.encode() + message["body"], "more_body": True})
     await send({"type": "http.response.body", "body": b"!"})
 """
-FETCH = APP + """
+FETCH = (
+    APP
+    + """
 class Default(WorkerEntrypoint):
     async def fetch(self, request):
         if (request.headers.get("upgrade") or "").lower() == "websocket":
             return await asgi.websocket(app, request, self.env)
         return await asgi.fetch(app, request, self.env{ctx})
 """
+)
 ENTRYPOINT = APP + "Default = asgi.entrypoint(app)\n"
 FORMS = [FETCH.replace("{ctx}", ", self.ctx"), FETCH.replace("{ctx}", ""), ENTRYPOINT]
 

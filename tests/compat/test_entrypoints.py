@@ -224,3 +224,19 @@ def test_their_bindings_are_refused_by_name(load: Load):
     bindings = {"bindings": [{"name": "ROOM", "class_name": "Room"}]}
     with pytest.raises(ConfigError, match=r"durable_objects \(ROOM\)"):
         load("", durable_objects=bindings)
+
+
+@pytest.mark.parametrize(("date", "is_none"), [("2025-09-28", True), ("2025-09-29", False)])
+async def test_null_is_none_up_to_python_312(load: Load, date: str, is_none: bool):
+    worker = load(
+        HEAD
+        + """
+from edgekit.compat.javascript.values import null
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response(str(null() is None))
+""",
+        compatibility_date=date,
+    )
+    assert await answer(worker) == str(is_none)

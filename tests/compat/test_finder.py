@@ -16,9 +16,11 @@ from edgekit.web.response import Response
 def _own_imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
-    monkeypatch.delitem(sys.modules, "workers", raising=False)
+    before = dict(sys.modules)
     yield
-    sys.modules.pop("workers", None)
+    for name in set(sys.modules) - set(before):
+        if name.partition(".")[0] in finder.NAMES:
+            del sys.modules[name]
 
 
 def installed(folder: Path) -> None:
@@ -28,25 +30,33 @@ def installed(folder: Path) -> None:
     importlib.invalidate_caches()
 
 
-def test_workers_has_what_a_plain_worker_needs(tmp_path: Path):
+def test_workers_is_there_with_its_parts(tmp_path: Path):
     finder.install(tmp_path, first=True)
     workers = importlib.import_module("workers")
     assert workers.__name__ == "workers"
-    assert (workers.WorkerEntrypoint, workers.Response) == (WorkerEntrypoint, Response)
+    assert issubclass(workers.WorkerEntrypoint, WorkerEntrypoint)
+    assert issubclass(workers.Response, Response)
+    assert len(workers.__all__) == 27
+    assert all(hasattr(workers, name) for name in workers.__all__)
+    for name in ("asgi", "wsgi", "workflows", "gateway"):
+        importlib.import_module(f"workers.{name}")
+    assert importlib.import_module("asgi").fetch is workers.asgi.fetch
 
 
-def test_names_that_come_later_say_so(tmp_path: Path):
-    finder.install(tmp_path, first=True)
-    with pytest.raises(ImportError, match=r"workers\.fetch is not there yet"):
-        exec("from workers import fetch")
-    with pytest.raises(ImportError, match="cannot import name 'fletch'"):
-        exec("from workers import fletch")
+def test_removed_it_leaves_nothing_behind(tmp_path: Path):
+    before = [*sys.meta_path]
+    installed = finder.install(tmp_path, first=True)
+    importlib.import_module("workers.asgi")
+    installed.remove()
+    assert sys.meta_path == before
+    assert not {"workers", "workers.asgi"} & set(sys.modules)
+    installed.remove()  # once more is no fault
 
 
 def test_in_a_workers_project_it_goes_before_an_installed_package(tmp_path: Path):
     installed(tmp_path)
     finder.install(tmp_path / "project", first=True)
-    assert importlib.import_module("workers").Response is Response
+    assert issubclass(importlib.import_module("workers").Response, Response)
 
 
 def test_elsewhere_it_only_fills_the_gap(tmp_path: Path):

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from edgekit.compat.own_modules import OwnModules
 from edgekit.cli.target import load, others, resolve
+from edgekit.compat.own_modules import OwnModules
 from edgekit.errors import ConfigError
 from edgekit.worker import Worker
 
@@ -147,7 +147,7 @@ def test_what_cannot_stand_beside_is_refused(folder: Path, monkeypatch: pytest.M
     configured(folder, monkeypatch, first, '{"name": "b"}')
     with pytest.raises(ConfigError, match='a Worker beside others needs a "main"'):
         load(resolve(None))
-    del sys.modules["main"]
+    sys.modules.pop("main", None)
     configured(folder, monkeypatch, '{"name": "b", "main": "../b/main.py"}', first)
     with pytest.raises(ConfigError, match="the first one is an app of another framework"):
         load(resolve(None))

@@ -284,6 +284,16 @@ async def test_a_fence_of_none_needs_that_there_is_no_record(records: Records) -
     assert record.value == [b"3"]
 
 
+async def test_of_several_fences_all_must_hold(records: Records) -> None:
+    await records.apply([Put("s", b"a", b"1")], now=NOW)
+    held, free = Fence("s", b"a", b"1"), Fence("s", b"b", None)
+    await records.apply([Put("s", b"c", b"")], now=NOW, fence=[held, free])
+    for wrong in (Fence("s", b"a", b"2"), Fence("s", b"c", None)):
+        with pytest.raises(FencedOut):
+            await records.apply([Delete("s", b"a")], now=NOW, fence=(held, free, wrong))
+    assert await records.get("s", b"a", now=NOW) is not None
+
+
 async def test_a_fence_sees_the_writes_before_it(records: Records) -> None:
     taken, given = await asyncio.gather(
         records.apply([Put("leases", b"l", b"8")], now=NOW),

@@ -1,4 +1,4 @@
-"""The portable suite's place on this machine: `python here.py FOLDER` serves FOLDER/main.py by uvicorn.
+"""A program's place on this machine: `python here.py FOLDER` serves it by uvicorn.
 
 Prints the address; ends with stdin.
 """
@@ -6,42 +6,39 @@ Prints the address; ends with stdin.
 from __future__ import annotations
 
 import asyncio
-import json
+import importlib.util
+import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
+from edgekit.cli.target import load, resolve
+from edgekit.worker import Worker, worker
+
+OTHER = Path(__file__).with_name("other")
+
+
+def _other() -> Worker:
+    """The Worker that the suite's service is."""
+    spec = importlib.util.spec_from_file_location("other", OTHER / "main.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["other"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = worker(module.Default)
+    found.config = str(OTHER / "wrangler.jsonc")
+    return found
+
 
 async def main(folder: Path) -> None:
-    given = json.loads((folder / "bindings.json").read_text())
-    config = {
-        "name": "suite",
-        "main": "main.py",
-        "vars": given["bindings"],
-        "kv_namespaces": [{"binding": name} for name in given["kvNamespaces"]],
-        "r2_buckets": [{"binding": name} for name in given["r2Buckets"]],
-        "d1_databases": [{"binding": name} for name in given["d1Databases"]],
-        "queues": {
-            "producers": [
-                {"binding": name, "queue": queue} for name, queue in given["queueProducers"].items()
-            ],
-            "consumers": [
-                {
-                    "queue": queue,
-                    "max_batch_timeout": options["maxBatchTimeout"],
-                    "max_retries": options["maxRetries"],
-                }
-                for queue, options in given["queueConsumers"].items()
-            ],
-        },
-    }
-    (folder / "wrangler.json").write_text(json.dumps(config))
-    sys.path.insert(0, str(folder))
-    from main import app  # type: ignore[import-not-found]
-
-    app.config = str(folder / "wrangler.json")
+    target = resolve(str(folder))
+    os.environ["EDGEKIT_CONFIG"] = str(target.config)
+    app: Any = load(target)
+    if (folder / "checks_services.py").exists():
+        app.beside = [_other()]
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, proxy_headers=False, log_level="warning"))
     serving = asyncio.create_task(server.serve([listener]))

@@ -5,8 +5,9 @@
 - "pyodide": CPython 3.14 of today's Workers with their SDK, on Node, with real workerd's bindings
   (pyodide.mjs).
 
-The folder for a place on the real platform is what a deployed project is: the program, edgekit's
-portable rooms and pure-Python dependencies. What needs installing is in package.json and
+The folder for a place on the real platform is what `edgekit build` writes, so what is tested is what
+users deploy; beside it lies what the platform would add: its SDK, msgspec's build for it, and in
+miniflare.json the bindings in Miniflare's words. What needs installing is in package.json and
 requirements.txt, pinned.
 """
 
@@ -23,22 +24,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from edgekit.cli.main import main as edgekit
+from edgekit.formats import read_document
+from edgekit.web.spelling import camel
+
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
 PLACES = ("uvicorn", "workerd", "pyodide")
-
-# What the portable suite's program finds in env, in Miniflare's words.
-BINDINGS: dict[str, Any] = {
-    "kvNamespaces": ["KV"],
-    "r2Buckets": ["R2"],
-    "d1Databases": ["DB"],
-    "queueProducers": {"QUEUE": "jobs"},
-    "queueConsumers": {"jobs": {"maxBatchTimeout": 0.1, "maxRetries": 5}},
-    "bindings": {"GREETING": "Howdy", "SETTINGS": {"a": [1, None], "b": {"c": True}}},
-}
-# Rooms that no portable module imports.
-_LEFT_OUT = ("cli", "compat", "runtime", "testing")
-
 
 @contextmanager
 def served(command: list[str], **options: Any) -> Iterator[str]:
@@ -60,19 +54,6 @@ def served(command: list[str], **options: Any) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-
-
-def copy_edgekit(into: Path) -> None:
-    """edgekit's portable rooms, as a build takes them along."""
-    shutil.copytree(
-        REPOSITORY / "edgekit",
-        into / "edgekit",
-        ignore=lambda folder, names: [
-            name
-            for name in names
-            if name == "__pycache__" or (Path(folder).name == "edgekit" and name in _LEFT_OUT)
-        ],
-    )
 
 
 def unpack(wheels: Path, names: tuple[str, ...], into: Path) -> None:
@@ -97,21 +78,68 @@ def download_wheels(into: Path) -> None:
     (into / "complete").touch()
 
 
-def project(place: str, into: Path, wheels: Path) -> Path:
-    """The portable suite's program as a folder that `place` serves."""
-    shutil.copytree(HERE / "project", into, ignore=shutil.ignore_patterns("__pycache__"))
-    (into / "bindings.json").write_text(json.dumps(BINDINGS))
+def build(target: Path, into: Path) -> dict[str, Any]:
+    """What `edgekit build` makes of a program, in the folder `into`; its configuration."""
+    result = CliRunner().invoke(edgekit, ["build", str(target), "--out", str(into)])
+    if result.exit_code:
+        raise RuntimeError(result.output) from result.exception
+    return read_document(into / "wrangler.jsonc")
+
+
+def project(place: str, into: Path, wheels: Path, program: Path = HERE / "project") -> Path:
+    """A program as a folder that `place` serves."""
+    if place == "uvicorn":
+        shutil.copytree(program, into, ignore=shutil.ignore_patterns("__pycache__"))
+        return into
+    config = build(program, into)
+    options = miniflare_options(config, into)
+    (into / "miniflare.json").write_text(json.dumps(options))
     if place == "workerd":
-        copy_edgekit(into)
-        unpack(wheels, ("typing_extensions", "multipart"), into)
-        # Workers of that time have no entrypoint classes.
-        with (into / "main.py").open("a") as main:
+        unpack(wheels, ("typing_extensions",), into / "python_modules")
+        # Workers of that time have no entrypoint classes, but functions of the main module.
+        with (into / config["main"]).open("a") as main:
             main.write("\non_fetch = Default.on_fetch\n")
-    elif place == "pyodide":
-        modules = into / "python_modules"
-        copy_edgekit(modules)
-        unpack(wheels, ("workers_runtime_sdk", "multipart", "msgspec"), modules)
+            main.write("on_scheduled = getattr(Default, 'on_scheduled', None)\n")
+    else:
+        unpack(wheels, ("workers_runtime_sdk", "msgspec"), into / "python_modules")
     return into
+
+
+def miniflare_options(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What wrangler makes of a configuration for its local platform, as far as the tests need it."""
+    queues = config.get("queues", {})
+    options: dict[str, Any] = {
+        "main": config["main"],
+        "bindings": config.get("vars", {}),
+        "kvNamespaces": [entry["binding"] for entry in config.get("kv_namespaces", [])],
+        "r2Buckets": [entry["binding"] for entry in config.get("r2_buckets", [])],
+        "d1Databases": [entry["binding"] for entry in config.get("d1_databases", [])],
+        "queueProducers": {e["binding"]: e["queue"] for e in queues.get("producers", [])},
+        "queueConsumers": {
+            entry["queue"]: {
+                camel(key): value for key, value in entry.items() if key not in ("queue", "type")
+            }
+            for entry in queues.get("consumers", [])
+        },
+        "ratelimits": {e["name"]: {"simple": e["simple"]} for e in config.get("ratelimits", [])},
+        "analyticsEngineDatasets": {
+            entry["binding"]: {"dataset": entry.get("dataset", entry["binding"])}
+            for entry in config.get("analytics_engine_datasets", [])
+        },
+        "hyperdrives": {
+            entry["binding"]: entry["localConnectionString"]
+            for entry in config.get("hyperdrive", [])
+        },
+        "serviceBindings": {e["binding"]: e["service"] for e in config.get("services", [])},
+    }
+    if assets := config.get("assets"):
+        options["assets"] = {
+            "directory": str(folder / assets["directory"]),
+            "binding": assets.get("binding"),
+        }
+    if version := config.get("version_metadata"):
+        options["versionMetadata"] = version["binding"]
+    return options
 
 
 @contextmanager
@@ -119,7 +147,8 @@ def running(place: str, folder: Path, npm: Path) -> Iterator[str]:
     """The address of a project folder served by `place`."""
     if place == "uvicorn":
         command = [sys.executable, str(HERE / "here.py"), str(folder)]
-        with served(command, env=os.environ | {"EDGEKIT_STORE": f"sqlite:{folder}/state"}) as url:
+        store = {"EDGEKIT_STORE": f"sqlite:{folder}/state", "EDGEKIT_MODE": "development"}
+        with served(command, env=os.environ | store) as url:
             yield url
     else:
         with served(["node", str(HERE / f"{place}.mjs"), str(npm), str(folder)]) as url:

@@ -1,13 +1,14 @@
 // A Python Worker of today (Pyodide 314, CPython 3.14) on Node, with the platform's SDK unmodified and
 // the bindings of real workerd as env. Usage: node pyodide.mjs NPM_FOLDER PROJECT_FOLDER.
-// PROJECT_FOLDER is the import root, PROJECT_FOLDER/python_modules after it; `Default` of main.py answers.
-// Around the SDK stand a few lines that in workerd are the runtime's own. Prints the address; ends with stdin.
+// PROJECT_FOLDER is what `edgekit build` writes, with the platform's SDK in python_modules, and the bindings
+// in miniflare.json. Around the SDK stand a few lines that in workerd are the runtime's own: what makes an
+// entrypoint for each event, and `ctx.exports`. Prints the address; ends with stdin.
 import { readFileSync } from "node:fs";
 import http from "node:http";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const [npm, project] = process.argv.slice(2).map((folder) => resolve(folder));
 const require = createRequire(join(npm, "package.json"));
@@ -20,13 +21,15 @@ process.on("uncaughtException", (error) => {
   process.exit(1);
 });
 
-const bindings = JSON.parse(readFileSync(join(project, "bindings.json"), "utf8"));
-const consumers = Object.keys(bindings.queueConsumers ?? {});
+const { main, ...bindings } = JSON.parse(readFileSync(join(project, "miniflare.json"), "utf8"));
 let dispatchQueue;
 const platform = new Miniflare({
   host: "127.0.0.1",
   port: 0,
   cf: false,
+  workers: [
+   {
+  name: "bindings",
   compatibilityDate: "2026-07-01",
   modules: true,
   // What consumes queues in workerd hands each batch over to Python here, and gets its verdicts back.
@@ -46,6 +49,14 @@ const platform = new Miniflare({
   }`,
   ...bindings,
   serviceBindings: { ...bindings.serviceBindings, PYTHON: (request) => dispatchQueue(request) },
+   },
+   {
+  name: "other",
+  compatibilityDate: "2026-07-01",
+  modules: true,
+  script: readFileSync(fileURLToPath(new URL("other.mjs", import.meta.url)), "utf8"),
+   },
+  ],
 });
 await platform.ready;
 const raw = await platform.getBindings();
@@ -59,12 +70,15 @@ const CLASSES = {
   queueProducers: "WorkerQueue",
   ratelimits: "Ratelimit",
   serviceBindings: "Fetcher",
+  analyticsEngineDatasets: "AnalyticsEngine",
+  hyperdrives: "Hyperdrive",
 };
 const names = {};
 for (const [key, name] of Object.entries(CLASSES)) {
   const given = bindings[key] ?? {};
   for (const binding of Array.isArray(given) ? given : Object.keys(given)) names[binding] = name;
 }
+if (bindings.assets?.binding) names[bindings.assets.binding] = "Fetcher";
 function named(target, name) {
   const constructor = { name };
   return new Proxy(target, {
@@ -104,28 +118,73 @@ python.registerJsModule("_pyodide_entrypoint_helper", {
   patchWaitUntil() {},
 });
 python.registerJsModule("_cloudflare_compat_flags", { python_request_headers_preserve_commas: true });
-// Node has no caches and no WebSocketPair: those of the platform are seen in workerd only.
+globalThis.caches = await platform.getCaches();
+// Node has no WebSocketPair: the platform's is seen in workerd only.
 
-python.runPython(`
-import sys
+python.globals.set("main_name", main.replace(/^src\/|\.py$/g, ""));
+const entrypoints = python.runPython(`
+import importlib, sys
 sys.dont_write_bytecode = True
-sys.path[:0] = ["/project", "/project/python_modules"]
-import main
-`);
+sys.path[:0] = ["/project/src", "/project/python_modules"]
+main = importlib.import_module(main_name)
+from workers import WorkerEntrypoint
+from pyodide.ffi import to_js
+to_js([
+    name for name in getattr(main, "__all__", None) or [n for n in dir(main) if n[0] != "_"]
+    if isinstance(found := getattr(main, name), type)
+    and issubclass(found, WorkerEntrypoint) and found is not WorkerEntrypoint
+])`);
 const call = python.runPython(`
-from workers import Request
-async def call(ctx, env, event, subject):
-    handler = getattr(main.Default(ctx, env), event)
-    result = await (handler(Request(subject)) if event == "fetch" else handler(subject, None, None))
-    return getattr(result, "js_object", result)
+from workers import Request, python_from_rpc, python_to_rpc
+async def call(ctx, env, name, event, *args):
+    gate = getattr(main, name)(ctx, env)
+    try:
+        handler = getattr(gate, event)
+    except AttributeError:
+        raise TypeError(f"Method {event} does not exist") from None
+    if event == "fetch":
+        result = await handler(Request(args[0]))
+        return getattr(result, "js_object", result)
+    if event in ("queue", "scheduled"):
+        return await handler(args[0], None, None)
+    return python_to_rpc(await handler(*map(python_from_rpc, args)))
 call`);
 
-function context() {
+// An error of Python's crosses from one Worker to another as one of JavaScript's.
+const KINDS = { TypeError, ValueError: RangeError };
+async function entered(...given) {
+  try {
+    return await call(...given);
+  } catch (error) {
+    const [, name, text] = /(?:^|\n)(\w+): ([^\n]*)\s*$/.exec(error.message) ?? [];
+    throw KINDS[name] ? new KINDS[name](text) : error;
+  }
+}
+
+function context(props = {}) {
   return {
     waitUntil: (promise) => waits.push(promise),
     passThroughOnException() {},
-    props: {},
+    props,
+    exports: Object.fromEntries(
+      entrypoints.map((name) => [name === "Default" ? "default" : name, loopback(name)]),
+    ),
   };
+}
+
+function loopback(name, props) {
+  const constructor = { name: "Fetcher" };
+  return new Proxy(function () {}, {
+    apply: (target, self, [options]) => loopback(name, options.props),
+    get(target, key) {
+      if (key === "constructor") return constructor;
+      if (typeof key !== "string" || key === "then") return Reflect.get(target, key);
+      if (key === "fetch") {
+        return (...given) => entered(context(props), env, name, "fetch", new Request(...given));
+      }
+      return (...args) => entered(context(props), env, name, key, ...args);
+    },
+  });
 }
 
 dispatchQueue = async (request) => {
@@ -144,7 +203,7 @@ dispatchQueue = async (request) => {
     retryAll: (options) => (all ??= { ack: false, options }),
   };
   try {
-    await call(context(), env, "queue", batch);
+    await call(context(), env, "Default", "queue", batch);
   } catch (error) {
     return Response.json({ verdicts, all, error: String(error.message).slice(-2000) });
   }
@@ -165,7 +224,15 @@ const server = http.createServer(async (incoming, outgoing) => {
         ? { body: Readable.toWeb(incoming), duplex: "half" }
         : {}),
     });
-    const response = await call(context(), env, "fetch", request);
+    const url = new URL(request.url);
+    if (url.pathname === "/cdn-cgi/handler/scheduled") {
+      const cron = url.searchParams.get("cron");
+      const scheduledTime = Number(url.searchParams.get("time") ?? Date.now());
+      await call(context(), env, "Default", "scheduled", { cron, scheduledTime, noRetry() {} });
+      outgoing.end("ok");
+      return;
+    }
+    const response = await call(context(), env, "Default", "fetch", request);
     const pairs = [...response.headers].filter(([name]) => name !== "set-cookie");
     outgoing.writeHead(response.status, [
       ...pairs.flat(),

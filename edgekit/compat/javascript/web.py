@@ -329,10 +329,11 @@ def _parts(parts: Any) -> list[Any]:
     ]
 
 
-class File(Blob, of=blob.File, reads="name lastModified"):
+class File(Blob, of=blob.File, reads="lastModified"):
     """`File.new(parts, name, {"type": ...})`."""
 
     __slots__ = ()
+    name = property(lambda self: self._it.name)  # not by the table: the class has a name of its own
 
     def __init__(self, parts: Any, name: Any, options: Any = None) -> None:
         self._it = blob.File(_parts(parts), string(name), native(options) or {})

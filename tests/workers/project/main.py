@@ -6,15 +6,22 @@ Worker by `/check/{name}`, because they call `env`.
 
 from __future__ import annotations
 
+import inspect
 import json
 import traceback
 from collections.abc import AsyncIterator
 from typing import Any
 
+import checks_assets
+import checks_caches
 import checks_d1
+import checks_entrypoints
 import checks_kv
 import checks_queues
 import checks_r2
+import checks_services
+import checks_smaller
+from checks_entrypoints import Admin
 
 from edgekit import (
     URL,
@@ -33,6 +40,7 @@ from edgekit import (
     ReadableStream,
     Request,
     Response,
+    ScheduledController,
     URLSearchParams,
     WebSocketPair,
     fetch,
@@ -51,7 +59,17 @@ class SuiteEnv(Env):
 app = App(SuiteEnv)
 CHECKS = {
     f"{module.__name__.removeprefix('checks_')}.{name}": check
-    for module in (checks_d1, checks_kv, checks_queues, checks_r2)
+    for module in (
+        checks_assets,
+        checks_caches,
+        checks_d1,
+        checks_entrypoints,
+        checks_kv,
+        checks_queues,
+        checks_r2,
+        checks_services,
+        checks_smaller,
+    )
     for name, check in vars(module).items()
     if name.startswith("test_")
 }
@@ -70,10 +88,21 @@ async def consume(batch: MessageBatch, env: SuiteEnv) -> None:
         message.ack()
 
 
+@app.scheduled("*/5 * * * *")
+async def fire(controller: ScheduledController, env: SuiteEnv) -> None:
+    await env.KV.put("fired", json.dumps([controller.cron, controller.scheduled_time]))
+
+
+@app.get("/fired")
+async def fired(request: Request, env: SuiteEnv) -> Response:
+    return Response(await env.KV.get("fired") or "not yet")
+
+
 @app.get("/check/{name}")
-async def check(request: Request, env: SuiteEnv) -> Response:
+async def check(request: Request, env: SuiteEnv, ctx: ExecutionContext) -> Response:
+    found = CHECKS[request.params["name"]]
     try:
-        await CHECKS[request.params["name"]](env)
+        await found(*(env, ctx)[: len(inspect.signature(found).parameters)])
     except BaseException:
         return Response(traceback.format_exc(), status=500)
     return Response("passed")
@@ -312,9 +341,32 @@ async def socket(request: Request, env: SuiteEnv, ctx: ExecutionContext) -> Resp
     return Response(None, status=101, web_socket=client)
 
 
+@app.get("/socket/through")
+async def through(request: Request) -> Response:
+    """Join what another server's web socket says to this one's."""
+    response = await fetch(request.query["to"], headers={"upgrade": "websocket"})
+    return Response(None, status=101, web_socket=response.web_socket)
+
+
+@app.get("/socket/ask")
+async def ask(request: Request) -> Response:
+    response = await fetch(request.query["to"], headers={"upgrade": "websocket"})
+    socket = response.web_socket
+    assert socket is not None
+    socket.accept()
+    found = []
+    for message in ("text", b"\x00\xff"):
+        socket.send(message)
+        answer = await anext(socket)
+        found.append(answer if isinstance(answer, str) else list(answer))
+    socket.close(1000, "enough")
+    return Response.json(found)
+
+
 @app.fallback
 async def fallback(request: Request) -> Response:
     return Response(json.dumps({"no": request.path}), status=404)
 
 
 Default = app.entrypoint()
+__all__ = ["Admin", "Default"]

@@ -1,0 +1,2 @@
+def text(value):
+    return f"prices: {value}"

@@ -1,0 +1,53 @@
+"""`python -m tests.compat.record [--here] [NAME ...]`: records the answers of projects, in answers/.
+
+From Pyodide with the platform's SDK where that can run the project, unless `--here`; otherwise from
+`edgekit serve`. EDGEKIT_NPM_WORKERS is the folder of tests/workers/conftest.py; EDGEKIT_NODE a Node.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.compat import places
+from tests.compat.asking import Answer, ask
+from tests.compat.projects import ANSWERS, PROJECTS, Project
+
+
+def written(project: Project) -> Path:
+    """The file of a project's answers."""
+    return ANSWERS / f"{project.name.replace('/', '_')}.json"
+
+
+def answers(project: Project, host: str) -> list[Answer]:
+    """Ask all there is to ask; each answer with what was asked."""
+    return [{"ask": each.what, **ask(host, each)} for each in project.asks]
+
+
+def main() -> None:
+    """Record."""
+    arguments = sys.argv[1:]
+    elsewhere = "--here" not in arguments
+    npm = Path(os.environ.get("EDGEKIT_NPM_WORKERS", "."))
+    for name in [each for each in arguments if each != "--here"] or PROJECTS:
+        project = PROJECTS[name]
+        with tempfile.TemporaryDirectory() as parent:
+            folder = Path(parent) / "p"
+            if elsewhere and not project.not_real:
+                node = os.environ.get("EDGEKIT_NODE", "node")
+                with places.real(project, folder, npm, npm / "wheels-compat", node) as host:
+                    found = answers(project, host)
+            else:
+                folder.mkdir()
+                with places.here("uvicorn", project, folder) as host:
+                    found = answers(project, host)
+        lines = [json.dumps(each, ensure_ascii=False) for each in found]
+        written(project).write_text("[\n  " + ",\n  ".join(lines) + "\n]\n")
+        print(f"{name}: {len(found)} answers", flush=True)
+
+
+if __name__ == "__main__":
+    main()
