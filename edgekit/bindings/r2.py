@@ -12,7 +12,7 @@ Bytes stream through: what is held of an upload or a download in memory does not
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, overload
 
 from edgekit import host
 from edgekit.bindings import r2_conditions, r2_multipart
@@ -81,6 +81,23 @@ class R2Bucket(Spelled):
         about = Description.decode(record.meta)
         return R2Object(name.decode(), about, R2Range(offset=0, length=about.size))
 
+    @overload
+    async def get(
+        self,
+        key: str,
+        *,
+        range: Fields | Headers | None = None,
+        ssec_key: Digest | None = None,
+    ) -> R2ObjectBody | None: ...
+    @overload
+    async def get(
+        self,
+        key: str,
+        *,
+        only_if: Fields | Headers | None = None,
+        range: Fields | Headers | None = None,
+        ssec_key: Digest | None = None,
+    ) -> R2ObjectBody | R2Object | None: ...
     @options
     async def get(
         self,

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from edgekit.compat.convert import Constructor, Convert, from_user, to_user
+from edgekit.compat.convert import Constructor, Convert, from_user, left, to_user
 from edgekit.env import Env
 from edgekit.errors import EdgekitError
 from edgekit.web.spelling import Plain
@@ -109,9 +109,7 @@ def wrap(value: Any) -> Any:
     if type(value).__module__.startswith(_OURS) and not isinstance(value, dict):
         return Binding(value)
     if isinstance(value, dict | list):
-        from edgekit.compat.javascript.convert import view
-
-        return view(value)
+        return left(value)
     # A service of `runtime/deployment.py` is a Fetcher too, whatever module its class is in.
     return Binding(value) if hasattr(type(value), "binding_kind") else value
 

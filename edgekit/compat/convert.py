@@ -92,6 +92,63 @@ class Date(datetime):
     toJSON = toISOString
 
 
+class Object(Plain):
+    """An object that the SDK leaves JavaScript's, as `request.cf` and variables that are JSON are.
+
+    A dict with attributes, which has a proxy's methods too.
+    """
+
+    __slots__ = ()
+    constructor = Constructor("Object")
+
+    def to_py(self, **options: Any) -> dict[str, Any]:
+        """Plain dicts and lists."""
+        return {key: _to_py(value) for key, value in self.items()}
+
+    def object_keys(self) -> Array:
+        """The names of its properties."""
+        return Array(self)
+
+    def object_values(self) -> Array:
+        """Their values."""
+        return Array(self.values())
+
+    def object_entries(self) -> Array:
+        """Pairs of both."""
+        return Array(Array(pair) for pair in self.items())
+
+    def as_object_map(self, **options: Any) -> Object:
+        """The object itself, which is a mapping."""
+        return self
+
+    as_py_json = as_object_map
+
+
+class Array(list[Any]):
+    """An array inside of an Object."""
+
+    constructor = Constructor("Array")
+
+    @property
+    def length(self) -> int:
+        return len(self)
+
+    def to_py(self, **options: Any) -> list[Any]:
+        """Plain lists and dicts."""
+        return [_to_py(value) for value in self]
+
+
+def left(value: Any) -> Any:
+    """JSON as the SDK leaves it: dicts as Object, lists as Array."""
+    if isinstance(value, dict):
+        return Object({key: left(item) for key, item in value.items()})
+    return Array(map(left, value)) if isinstance(value, list) else value
+
+
+def _to_py(value: Any) -> Any:
+    return value.to_py() if isinstance(value, Object | Array) else value
+
+
 class Stream(ReadableStream):
     """A ReadableStream whose chunks have the methods that Pyodide's proxies of them have."""
 

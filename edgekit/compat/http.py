@@ -16,7 +16,15 @@ from typing import Any
 
 from edgekit import errors
 from edgekit.asgi import AsgiRequest, Receive, Scope
-from edgekit.compat.convert import Buffer, Constructor, Stream, adopt_stream
+from edgekit.compat.convert import (
+    Buffer,
+    Constructor,
+    Object,
+    Stream,
+    adopt_stream,
+    from_user,
+    left,
+)
 from edgekit.web.blob import Blob as WebBlob
 from edgekit.web.blob import File as WebFile
 from edgekit.web.body import TEXT, Body, encode_text
@@ -147,9 +155,20 @@ class Request(_Reads, WebRequest):
 
     def __init__(self, input: Any, init: Any = None, **options: Any) -> None:
         options.pop("fetcher", None)
-        if (body := options.get("body")) is not None:
-            options["body"] = as_body(body)
-        super().__init__(input, init, **options)
+        if hasattr(type(input), "_to_edgekit"):
+            given = from_user(input)
+            if isinstance(
+                given, WebRequest
+            ):  # one of JavaScript's: the same request, not another one of it
+                if init is not None or options:
+                    raise ValueError(
+                        "Expected no options when constructing Request from a js.Request"
+                    )
+                self.__dict__ = given.__dict__
+                self.__class__ = type(adopt(given))
+                return
+            input = given
+        super().__init__(input, from_user(init), **_options(options))
 
     @property
     def method(self) -> Any:
@@ -160,6 +179,14 @@ class Request(_Reads, WebRequest):
     @method.setter
     def method(self, method: str) -> None:
         self.__dict__["method"] = method
+
+    @property
+    def cf(self) -> Any:
+        """What is known of the connection, or None."""
+        cf = self._cf
+        if cf.__class__ is not Object and (cf := super().cf) is not None:
+            cf = self._cf = left(cf)
+        return cf
 
     @property
     def headers(self) -> Headers:
@@ -326,6 +353,7 @@ class Response(FetchResponse):
             if status_text or statusText:
                 self._status_text = status_text or statusText
             return
+        body = as_body(body)
         if isinstance(body, WebResponse):
             if status is not None or status_text or headers is not None:
                 raise ValueError(
@@ -336,13 +364,13 @@ class Response(FetchResponse):
         if isinstance(status, Mapping | WebResponse):
             status, init = None, status
         super().__init__(
-            as_body(body),
-            init,
+            body,
+            from_user(init),
             status=int(status or 200),
             status_text=status_text or statusText or "",
             headers=_pairs(headers),
-            web_socket=web_socket or webSocket,
-            cf=cf,
+            web_socket=from_user(web_socket or webSocket),
+            cf=from_user(cf),
             encode_body=encode_body if encode_body != "automatic" else encodeBody,
         )
 
@@ -427,6 +455,8 @@ class FormData(WebFormData):
     constructor = Constructor("FormData")
 
     def __init__(self, form_data: Any = None) -> None:
+        if hasattr(type(form_data), "_to_edgekit"):
+            form_data = from_user(form_data)
         if not (form_data is None or isinstance(form_data, Mapping | Iterable)):
             raise TypeError("Expected form_data to be a dict or an instance of FormData")
         super().__init__(form_data)
@@ -462,13 +492,8 @@ async def fetch(resource: Any, init: Any = None, **options: Any) -> Response:
     """
     from edgekit import client
 
-    fetcher = options.pop("fetcher", None)
-    if (body := options.get("body")) is not None:
-        options["body"] = as_body(body)
-    if (headers := options.get("headers")) is not None:
-        options["headers"] = _pairs(headers)
-    sent = fetcher or client.fetch
-    return adopt(await sent(resource, init, **options))  # type: ignore[no-any-return]
+    sent = options.pop("fetcher", None) or client.fetch
+    return adopt(await sent(from_user(resource), from_user(init), **_options(options)))  # type: ignore[no-any-return]
 
 
 # The class that stands for each of edgekit's; one of a subclass is what it is.
@@ -503,9 +528,8 @@ def as_body(body: Any) -> Any:
     """A body that edgekit takes; TypeError, with the SDK's words, for what none can be made of."""
     if isinstance(body, str | bytes) or body is None:
         return body
-    unwrap = getattr(type(body), "_to_edgekit", None)
-    if unwrap is not None:
-        body = unwrap(body)
+    if hasattr(type(body), "_to_edgekit"):
+        body = from_user(body)
     if isinstance(body, dict | int | float):
         raise errors.WebTypeError(
             f"Unsupported type in Response: {type(body).__name__}; did you mean Response.json(...)?"
@@ -513,17 +537,25 @@ def as_body(body: Any) -> Any:
     return body
 
 
+def _options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a request as edgekit takes them."""
+    for name, value in options.items():
+        convert = {"body": as_body, "headers": _pairs}.get(name, from_user)
+        options[name] = convert(value)
+    return options
+
+
 def _pairs(headers: Any) -> Any:
     """Headers as edgekit takes them: JavaScript's pairs may be lists."""
+    headers = from_user(headers) if hasattr(type(headers), "_to_edgekit") else headers
     if headers is None or isinstance(headers, Mapping):
         return headers
     return [tuple(pair) for pair in headers]
 
 
 def _parts(parts: Any) -> Any:
-    unwrap = getattr(type(parts), "_to_edgekit", None)
-    if unwrap is not None:
-        parts = unwrap(parts)
+    if hasattr(type(parts), "_to_edgekit"):
+        parts = from_user(parts)
     if isinstance(parts, list | tuple):
         return [_parts(part) for part in parts]
     return parts

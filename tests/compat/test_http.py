@@ -333,3 +333,44 @@ async def test_fetch_adopts_the_answer():
     assert asked == [("http://h/", {"method": "POST"}, {"headers": [("a", "b")], "body": "x"})]
     with pytest.raises(OSError, match="127"):
         await fetch("http://127.0.0.1:1/")
+
+
+def test_what_is_known_of_the_connection_has_a_proxys_methods():
+    request = incoming(headers=[(b"accept-encoding", b"gzip")])
+    assert request.cf.clientAcceptEncoding == request.cf["clientAcceptEncoding"] == "gzip"
+    assert request.cf.to_py() == dict(request.cf)
+    assert request.cf is request.cf
+    assert Request("http://h/").cf is None
+    assert Request("http://h/", cf={"a": {"b": [1]}}).cf.a.b.length == 1
+    assert request.cf.object_keys().length == len(request.cf.object_values()) == 2
+    assert request.cf.object_entries().to_py()[1] == ["clientAcceptEncoding", "gzip"]
+    assert request.cf.as_object_map() is request.cf
+    assert Request("http://h/", cf={"a": {"b": [1, {}]}}).cf.to_py() == {"a": {"b": [1, {}]}}
+
+
+class Foreign:
+    """What code of JavaScript's would hand over."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def _to_edgekit(self) -> Any:
+        return self._value
+
+
+async def test_objects_of_javascripts_are_taken_for_what_they_are():
+    first = Request("http://h/", method="POST", body="abc")
+    same = Request(Foreign(first))
+    assert (type(same), same.url, await same.text()) == (Request, "http://h/", "abc")
+    assert first.body_used
+    came = Request(Foreign(incoming("PUT", b"abc")))
+    assert (type(came), came.method, await came.text()) == (IncomingRequest, "PUT", "abc")
+    with pytest.raises(ValueError, match="Expected no options"):
+        Request(Foreign(first), method="PUT")
+    assert Request(Foreign("http://h/a")).url == "http://h/a"
+    response = Response(Foreign(WebResponse("abc", status=201)))
+    assert (response.status, await response.text()) == (201, "abc")
+    given = Response(Foreign(b"abc"), headers=Foreign(WebHeaders({"a": "b"})))
+    assert (await given.text(), given.headers["a"]) == ("abc", "b")
+    assert await Blob([Foreign(b"abc"), Foreign("d")]).text() == "abcd"
+    assert FormData(Foreign({"a": "b"}))["a"] == "b"

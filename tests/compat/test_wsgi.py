@@ -44,7 +44,23 @@ async def test_a_small_answer_is_one_piece_with_a_length():
 
 def describe(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
     start_response("200 OK", [])
-    names = ["REQUEST_METHOD", "SCRIPT_NAME", "QUERY_STRING", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "wsgi.url_scheme", "workers.env", "HTTP_HOST", "HTTP_X_A", "CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_COOKIE", "HTTP_X_B", "REMOTE_ADDR"]
+    names = [
+        "REQUEST_METHOD",
+        "SCRIPT_NAME",
+        "QUERY_STRING",
+        "SERVER_NAME",
+        "SERVER_PORT",
+        "SERVER_PROTOCOL",
+        "wsgi.url_scheme",
+        "workers.env",
+        "HTTP_HOST",
+        "HTTP_X_A",
+        "CONTENT_TYPE",
+        "CONTENT_LENGTH",
+        "HTTP_COOKIE",
+        "HTTP_X_B",
+        "REMOTE_ADDR",
+    ]
     return [repr({name: environ.get(name) for name in names}).encode()]
 
 

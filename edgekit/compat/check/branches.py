@@ -49,14 +49,7 @@ def caught_imports(handlers: Iterable[ast.ExceptHandler]) -> bool:
     """Whether one of these provides for a module that is not there."""
     for handler in handlers:
         text = "Exception" if handler.type is None else ast.unparse(handler.type)
-        names = (
-            "ImportError",
-            "ModuleNotFoundError",
-            "Exception",
-            "ImproperlyConfigured",
-            "ValueError",
-        )
-        if any(name in text for name in names[:3]):
+        if any(name in text for name in ("ImportError", "ModuleNotFoundError", "Exception")):
             return True
     return False
 
@@ -65,7 +58,7 @@ def _compared(
     left: ast.expr, op: ast.cmpop, right: ast.expr, scope: Scope, python: str
 ) -> bool | None:
     name = _name(left, scope)
-    if name == "builtins.__name__" or (isinstance(left, ast.Name) and left.id == "__name__"):
+    if isinstance(left, ast.Name) and left.id == "__name__":
         if isinstance(right, ast.Constant) and right.value == "__main__":
             return isinstance(op, ast.NotEq)
         return None
@@ -103,20 +96,4 @@ def _version(op: ast.cmpop, right: ast.expr, python: str) -> bool | None:
 
 
 def _name(node: ast.expr, scope: Scope) -> str:
-    """The dotted name, also of what the module has imported."""
-    if isinstance(node, ast.Subscript):
-        return ""
-    dotted = scope.resolve(node) or ""
-    top = scope
-    while top.above is not None:
-        top = top.above
-    # A module's names stand for themselves first: look at what was imported.
-    prefix = f"{top.dotted}."
-    if dotted.startswith(prefix):
-        first, dot, rest = dotted.removeprefix(prefix).partition(".")
-        bare = first.removesuffix("()")
-        if top.bound(bare):
-            meaning = top.meaning(bare)
-            if meaning:
-                return meaning + first.removeprefix(bare) + dot + rest
-    return dotted
+    return scope.resolve(node) or ""

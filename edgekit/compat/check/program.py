@@ -112,7 +112,8 @@ class Scope:
     def _stands_for(self, name: str) -> str | None:
         found = self._bound[name]
         if self.above is None:
-            return f"{self.dotted}.{name}"  # a module's name: `Program.follow` looks further
+            # Of a module's own names `Program.follow` knows more.
+            return found[-1] if isinstance(found[-1], str) else f"{self.dotted}.{name}"
         if len(found) != 1 or name in self._resolving:
             return None
         return self.meaning(name)
