@@ -1,7 +1,7 @@
 """`python -m benchmarks`: edgekit beside a raw ASGI callable and its peers, as Markdown.
 
     python -m benchmarks [inprocess] [kv] [process] [server] [fetch] [upload] [assets] [queues] [d1]
-                         [cache] [--rounds N] [--only edgekit,starlette]
+                         [cache] [r2] [--rounds N] [--only edgekit,starlette]
     python -m benchmarks --smoke
 
 Without a part: the first three. `server` and `fetch` need wrk (`apt-get install wrk`). `--smoke` asks
