@@ -97,13 +97,13 @@ class D1PreparedStatement(Spelled):
 
     async def run(self) -> D1Result:
         """Run it: the rows, and what it did."""
-        outcomes = await self._session._run((Query(self._sql, self._params),))
-        return _result(outcomes[0])
+        (outcome,) = await self._session._run((Query(self._sql, self._params),))
+        return _result(outcome)
 
     async def all(self) -> D1Result:
         """The same as run()."""
-        outcomes = await self._session._run((Query(self._sql, self._params),))
-        return _result(outcomes[0])
+        (outcome,) = await self._session._run((Query(self._sql, self._params),))
+        return _result(outcome)
 
     async def first(self, column: str | None = None) -> Any:
         """The first row, or its value in that column; None where there is no row.
@@ -142,7 +142,7 @@ class _Session(Spelled):
         """SQL to run later; it is looked at only then. Parameters are ?, ?1 to ?100, or named."""
         if not isinstance(query, str):
             raise D1TypeError(f"prepare() takes SQL, as text: not {query!r}")
-        return D1PreparedStatement(self, text(query), ())
+        return D1PreparedStatement(self, _sql_of(query), ())
 
     async def batch(self, statements: Sequence[D1PreparedStatement]) -> list[D1Result]:
         """Run statements in one transaction: all or none."""
@@ -151,17 +151,17 @@ class _Session(Spelled):
             if not isinstance(statement, D1PreparedStatement):
                 raise D1TypeError(f"batch() takes prepared statements: not {statement!r}")
             queries.append(Query(statement._sql, statement._params))
+        if not queries:
+            raise D1Error(f"D1_ERROR: {_NO_STATEMENTS}")
         return [_result(outcome) for outcome in await self._run(queries)]
 
     async def _run(
         self, queries: Sequence[Query], *, columns: bool = False, refused: str = "D1_ERROR: "
     ) -> list[Outcome]:
-        for query in queries:
-            if not query.sql[:1].isalpha():  # seldom: then look closer
-                queries = [query for query in queries if not _blank(query.sql)]
-                break
-        if not queries:
-            raise D1Error(refused + _NO_STATEMENTS)
+        if not queries[0].sql or len(queries) > 1:
+            queries = [query for query in queries if query.sql]
+            if not queries:
+                raise D1Error(refused + _NO_STATEMENTS)
         try:
             return await self._sql.run(queries, timeout=QUERY_SECONDS, columns=columns)
         except SqlError as error:
@@ -212,10 +212,10 @@ class D1Database(_Session):
         """
         if not isinstance(query, str):
             raise D1TypeError("query.trim is not a function")
-        lines = text(query).strip(_SPACE).split("\n")
+        lines = query.strip(_SPACE).split("\n")
         # The platform blames the first line for every error.
         outcomes = await self._run(
-            [Query(line) for line in lines],
+            [Query(_sql_of(line)) for line in lines],
             refused=f"D1_EXEC_ERROR: Error in line 1: {lines[0]}: ",
         )
         duration = sum(outcome.seconds for outcome in outcomes) * 1000
@@ -248,6 +248,13 @@ def _result(outcome: Outcome) -> D1Result:
         rows_written=outcome.changes,
     )
     return D1Result(success=True, meta=meta, results=objects(outcome.columns, rows))
+
+
+def _sql_of(query: str) -> str:
+    """SQL as it is sent; "" where the platform sees none."""
+    if not query[:1].isalpha() and _blank(query):
+        return ""
+    return text(query)
 
 
 def _blank(sql: str) -> bool:

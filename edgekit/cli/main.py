@@ -12,6 +12,7 @@ import click
 
 from edgekit.cli.analytics import analytics
 from edgekit.cli.build import build, deploy
+from edgekit.cli.check import check
 from edgekit.cli.d1 import d1
 from edgekit.cli.dev import dev
 from edgekit.cli.init import init
@@ -46,6 +47,7 @@ for command in (
     init,
     dev,
     serve,
+    check,
     build,
     deploy,
     kv,

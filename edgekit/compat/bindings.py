@@ -12,7 +12,14 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from edgekit.compat.convert import Constructor, Convert, from_user, left, to_user
+from edgekit.compat.convert import (
+    Constructor,
+    Convert,
+    also_javascripts,
+    from_user,
+    left,
+    to_user,
+)
 from edgekit.env import Env
 from edgekit.errors import EdgekitError
 from edgekit.web.spelling import Plain
@@ -66,7 +73,7 @@ class Binding:
             try:
                 result = attribute(*args, **kwargs)
             except EdgekitError as error:
-                _thrown(error)
+                also_javascripts(error)
                 raise
             return self._later(result) if inspect.isawaitable(result) else self._out(result)
 
@@ -78,7 +85,7 @@ class Binding:
         try:
             return self._out(await result)
         except EdgekitError as error:
-            _thrown(error)
+            also_javascripts(error)
             raise
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -133,13 +140,6 @@ def _converted(value: dict[str, Any], convert: Convert) -> Any:
         ):
             value[key] = convert(item)
     return value
-
-
-def _thrown(error: EdgekitError) -> None:
-    """Let code catch the error as a JsException too."""
-    from edgekit.compat.javascript.errors import thrown
-
-    thrown(error)
 
 
 def _name_of(binding: Any) -> str:

@@ -76,6 +76,7 @@ class Bundle:
     folders: dict[str, Path] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     dependencies: list[str] = field(default_factory=list)
+    graph: Graph = field(default_factory=Graph)
 
     def sizes(self) -> list[Size]:
         """The program, edgekit and each package, the largest first, then all together.
@@ -152,7 +153,7 @@ def bundle(
     names = [file.stem, "edgekit", "edgekit.on_workers.entry", *_wrappers(document)]
     made, entry = Bundle(), _entry(file, attribute)
     names += [_module_of(root, match) for match in _matches(root, include, (".py",))]
-    graph = trace(root, names, path=path)
+    made.graph = graph = trace(root, names, path=path)
     _check(graph)
     for name in graph.compiled:
         made.dependencies.append(_distribution(name))

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from edgekit.errors import EdgekitError
 from edgekit.web.blob import Blob as WebBlob
 from edgekit.web.formdata import FormData as WebFormData
 from edgekit.web.headers import Headers as WebHeaders
@@ -242,3 +243,10 @@ def from_user(value: Any) -> Any:
     if isinstance(value, datetime):
         return value if value.tzinfo is not None else value.astimezone(UTC)
     return value
+
+
+def also_javascripts(error: EdgekitError) -> None:
+    """Let code catch the error as a JsException too."""
+    from edgekit.compat.javascript.errors import thrown
+
+    thrown(error)

@@ -1,9 +1,9 @@
-"""Sync HTTP clients in async handlers: urllib3, and requests, which is built on it.
+"""Sync HTTP clients in async handlers: urllib3, requests, which is built on it, and `urlopen`.
 
-On Workers a blocking call of theirs suspends its request. Here urllib3's connections do their blocking
-work in a thread while the handler's greenlet waits, so that other requests go on. That is done once a
-project has imported urllib3, through the place where urllib3 lets others put their own connections.
-Outside of a project's handlers they work as ever.
+On Workers a blocking call of theirs suspends its request. Here their connections do the blocking work
+in a thread while the handler's greenlet waits, so that other requests go on. That is done once a
+project uses one of them, through the places where they let others put their own connections. Outside
+of a project's handlers they work as ever.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _connection(base: Any) -> Any:
 
         def getresponse(self) -> Any:
             response = in_thread(super().getresponse)
-            original = getattr(response, "_original_response", None)
+            original = getattr(response, "_original_response", response)
             if original is not None and original.fp is not None:
                 original.fp = _File(original.fp)
             return response
@@ -79,6 +79,12 @@ class Clients:
     def __init__(self) -> None:
         self._undo: list[Callable[[], None]] = []
 
+    def begin(self) -> None:
+        """From now on, adapt what is imported, or has been."""
+        if (pools := sys.modules.get(_MODULE)) is not None:
+            self.adapt(pools)
+        sys.meta_path.insert(0, self)
+
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
@@ -92,22 +98,50 @@ class Clients:
 
     def adapt(self, pools: ModuleType) -> None:
         """Put our connections into urllib3's pools."""
-        try:
-            greenlets.enable()
-        except ConfigError as error:
-            logger.warning("urllib3 will stop other requests while it waits: %s", error)
+        if not _enabled("urllib3"):
             return
         for name in _POOLS:
             pool = getattr(pools, name)
             self._undo.append(partial(setattr, pool, "ConnectionCls", pool.ConnectionCls))
             pool.ConnectionCls = _connection(pool.ConnectionCls)
 
+    def adapt_urlopen(self) -> None:
+        """Let `urlopen` open our connections; it has an opener of its own for that."""
+        import http.client
+        import urllib.request
+
+        plain, secure = map(_connection, (http.client.HTTPConnection, http.client.HTTPSConnection))
+
+        class HTTPHandler(urllib.request.HTTPHandler):
+            def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+                return self.do_open(plain, request)
+
+        class HTTPSHandler(urllib.request.HTTPSHandler):
+            def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+                return self.do_open(secure, request)
+
+        if not _enabled("urlopen"):
+            return
+        before = urllib.request._opener  # type: ignore[attr-defined]
+        self._undo.append(partial(urllib.request.install_opener, before))
+        opener = urllib.request.build_opener(HTTPHandler, HTTPSHandler)
+        urllib.request.install_opener(opener)
+
     def remove(self) -> None:
-        """Give urllib3 its own connections back."""
+        """Give everybody their own connections back."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
         while self._undo:
             self._undo.pop()()
+
+
+def _enabled(what: str) -> bool:
+    try:
+        greenlets.enable()
+    except ConfigError as error:
+        logger.warning("%s will stop other requests while it waits: %s", what, error)
+        return False
+    return True
 
 
 class _Adapting(Loader):
@@ -121,12 +155,3 @@ class _Adapting(Loader):
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
         self._adapt(module)
-
-
-def begin() -> Clients:
-    """From now on, adapt what is imported, or has been."""
-    clients = Clients()
-    if (pools := sys.modules.get(_MODULE)) is not None:
-        clients.adapt(pools)
-    sys.meta_path.insert(0, clients)
-    return clients

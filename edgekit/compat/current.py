@@ -14,8 +14,8 @@ from typing import Any
 
 from edgekit import context
 from edgekit.compat.bindings import wrap
+from edgekit.compat.greenlets import is_running, loop_of_thread
 from edgekit.context import ExecutionContext
-from edgekit.errors import UnsupportedError
 
 _patches: ContextVar[Mapping[str, Any] | None] = ContextVar("edgekit.patches", default=None)
 # While a project is imported: its variables, and the names of its bindings.
@@ -75,8 +75,13 @@ env = CurrentEnv()
 
 
 def wait_until(awaitable: Awaitable[Any]) -> None:
-    """Let `awaitable` go on after the response, as `ctx.wait_until` does."""
-    ExecutionContext(context.current_scope("wait_until").spawn).wait_until(awaitable)
+    """Let `awaitable` go on after the response, as `ctx.wait_until` does; from a thread of wsgi.py too."""
+    ctx = ExecutionContext(context.current_scope("wait_until").spawn)
+    loop = loop_of_thread.get(None)
+    if loop is None or is_running(loop):
+        ctx.wait_until(awaitable)
+    else:
+        loop.call_soon_threadsafe(ctx.wait_until, awaitable)
 
 
 @contextmanager
@@ -127,14 +132,3 @@ class _New:
         return self._cls(*args, **kwargs)
 
     __call__ = new
-
-
-def __getattr__(name: str) -> Any:
-    if name == "waitUntil":
-        return wait_until
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def unsupported(what: str) -> UnsupportedError:
-    """The error for what a later edgekit brings."""
-    return UnsupportedError(f"{what} is not there yet: it comes with a later edgekit")

@@ -62,7 +62,7 @@ def run_sync(awaitable: Awaitable[T]) -> T:
     if (waiter := waiting()) is not None:
         return cast(T, waiter.parent.switch((_WAITS, awaitable)))
     loop = loop_of_thread.get(None)
-    if loop is None or _is_running(loop):
+    if loop is None or is_running(loop):
         if asyncio.iscoroutine(awaitable):
             awaitable.close()
         raise RuntimeError(
@@ -71,7 +71,8 @@ def run_sync(awaitable: Awaitable[T]) -> T:
     return asyncio.run_coroutine_threadsafe(_result(awaitable), loop).result()
 
 
-def _is_running(loop: asyncio.AbstractEventLoop) -> bool:
+def is_running(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether this is the thread in which that loop runs."""
     try:
         return asyncio.get_running_loop() is loop
     except RuntimeError:

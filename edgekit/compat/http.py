@@ -22,6 +22,7 @@ from edgekit.compat.convert import (
     Object,
     Stream,
     adopt_stream,
+    also_javascripts,
     from_user,
     left,
 )
@@ -168,7 +169,11 @@ class Request(_Reads, WebRequest):
                 self.__class__ = type(adopt(given))
                 return
             input = given
-        super().__init__(input, from_user(init), **_options(options))
+        try:
+            super().__init__(input, from_user(init), **_options(options))
+        except errors.EdgekitError as error:
+            also_javascripts(error)
+            raise
 
     @property
     def method(self) -> Any:
@@ -363,16 +368,20 @@ class Response(FetchResponse):
             return
         if isinstance(status, Mapping | WebResponse):
             status, init = None, status
-        super().__init__(
-            body,
-            from_user(init),
-            status=int(status or 200),
-            status_text=status_text or statusText or "",
-            headers=_pairs(headers),
-            web_socket=from_user(web_socket or webSocket),
-            cf=from_user(cf),
-            encode_body=encode_body if encode_body != "automatic" else encodeBody,
-        )
+        try:
+            super().__init__(
+                body,
+                from_user(init),
+                status=int(status or 200),
+                status_text=status_text or statusText or "",
+                headers=_pairs(headers),
+                web_socket=from_user(web_socket or webSocket),
+                cf=from_user(cf),
+                encode_body=encode_body if encode_body != "automatic" else encodeBody,
+            )
+        except errors.EdgekitError as error:
+            also_javascripts(error)
+            raise
 
 
 class BlobEnding(StrEnum):
@@ -531,9 +540,7 @@ def as_body(body: Any) -> Any:
     if hasattr(type(body), "_to_edgekit"):
         body = from_user(body)
     if isinstance(body, dict | int | float):
-        raise errors.WebTypeError(
-            f"Unsupported type in Response: {type(body).__name__}; did you mean Response.json(...)?"
-        )
+        raise errors.WebTypeError(f"Unsupported type in Response: {type(body).__name__}")
     return body
 
 

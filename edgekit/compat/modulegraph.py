@@ -9,8 +9,10 @@ by a name that is made at run time cannot be seen: `import_module("literal")` ca
 from __future__ import annotations
 
 import ast
+import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.machinery import PathFinder
@@ -41,9 +43,13 @@ class Module:
         return self.file.name == "__init__.py"
 
     @cached_property
+    def text(self) -> bytes:
+        return self.file.read_bytes()
+
+    @cached_property
     def tree(self) -> ast.Module:
         try:
-            return ast.parse(self.file.read_bytes(), str(self.file))
+            return ast.parse(self.text, str(self.file))
         except SyntaxError as error:
             raise ConfigError(f"{self.file}:{error.lineno}: {error.msg}") from None
 
@@ -80,6 +86,7 @@ class Graph:
     edgekit: dict[str, Module] = field(default_factory=dict)
     packages: dict[str, Package] = field(default_factory=dict)
     compiled: dict[str, Package] = field(default_factory=dict)
+    foreign: dict[str, Module] = field(default_factory=dict)  # of the packages' modules, those read
     problems: list[str] = field(default_factory=list)
 
 
@@ -92,8 +99,23 @@ def trace(root: Path, names: list[str], *, path: list[str] | None = None) -> Gra
     tracer = _Tracer(root, sys.path if path is None else path)
     for name in names:
         tracer.need(name, None, ())
-    tracer.run()
+    with no_collection():
+        tracer.run()
     return tracer.graph
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """For reading many files: a million objects come to be, none is garbage, and Python would look for
+    it again and again, which takes longer than the reading.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @dataclass(frozen=True)
@@ -164,7 +186,7 @@ class _Tracer:
         if top not in graph.packages and top not in graph.compiled:
             (graph.compiled if package.compiled else graph.packages)[top] = package
         if top in graph.packages:
-            self._add({}, package.path.parent, name, names, foreign=True)
+            self._add(self.graph.foreign, package.path.parent, name, names, foreign=True)
 
     def _add(
         self,
@@ -207,11 +229,15 @@ def _below(root: Path, dotted: str) -> Path | None:
 
 def _imports(module: Module) -> Iterator[_Import]:
     # `import edgekit`, then `edgekit.App`: its names are in modules of their own.
-    for attribute in ast.walk(module.tree):
-        if isinstance(attribute, ast.Attribute) and ast.unparse(attribute.value) == "edgekit":
-            yield _Import("edgekit", (attribute.attr,), attribute.lineno, True)
+    text = module.text
+    for attribute in ast.walk(module.tree) if b"edgekit." in text else ():
+        if isinstance(attribute, ast.Attribute) and isinstance(attribute.value, ast.Name):
+            if attribute.value.id == "edgekit":
+                yield _Import("edgekit", (attribute.attr,), attribute.lineno, True)
     package = module.name if module.is_package else module.name.rpartition(".")[0]
-    for node, lenient in _statements(module.tree.body, lenient=False):
+    # Expressions are most of a tree, and only one that names import_module can import.
+    by_name = b"import_module" in text or b"__import__" in text
+    for node, lenient in _statements(module.tree.body, lenient=False, expressions=by_name):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield _Import(alias.name, (), node.lineno, lenient)
@@ -228,28 +254,37 @@ def _imports(module: Module) -> Iterator[_Import]:
             yield _Import(literal, (), node.lineno, True)
 
 
-def _statements(body: list[Any], *, lenient: bool) -> Iterator[tuple[ast.AST, bool]]:
-    """The imports in `body` and below it, without branches that Workers do not take."""
+def _statements(
+    body: Sequence[ast.AST], *, lenient: bool, expressions: bool
+) -> Iterator[tuple[ast.AST, bool]]:
+    """The imports in `body` and below it, without branches that Workers do not take; with `expressions`
+    the calls too.
+    """
     for node in body:
+        inner, parts = lenient, None
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node, lenient
-        elif isinstance(node, ast.If):
+            continue
+        if isinstance(node, ast.If):
             taken = _taken(node.test)
-            if taken is not False:
-                yield from _statements(node.body, lenient=lenient)
-            if taken is not True:
-                yield from _statements(node.orelse, lenient=lenient)
-            yield from _statements([node.test], lenient=lenient)
+            parts = [
+                *(node.body if taken is not False else ()),
+                *(node.orelse if taken is not True else ()),
+                node.test,
+            ]
         elif isinstance(node, ast.Try | ast.TryStar):
             caught = lenient or any(map(_catches_import, node.handlers))
-            yield from _statements(node.body, lenient=caught)
-            for part in (*node.handlers, *node.orelse, *node.finalbody):
-                yield from _statements([part], lenient=lenient)
-        else:
-            if isinstance(node, ast.Call):
-                yield node, lenient
-            inner = lenient or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from _statements(list(ast.iter_child_nodes(node)), lenient=inner)
+            yield from _statements(node.body, lenient=caught, expressions=expressions)
+            parts = [*node.handlers, *node.orelse, *node.finalbody]
+        elif isinstance(node, ast.expr) and not expressions:
+            continue
+        elif isinstance(node, ast.Call):
+            yield node, lenient
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            inner = True
+        if parts is None:
+            parts = list(ast.iter_child_nodes(node))
+        yield from _statements(parts, lenient=inner, expressions=expressions)
 
 
 def _taken(test: ast.expr) -> bool | None:

@@ -8,6 +8,7 @@ environment has goes before `python_modules/`, which may have been made for anot
 from __future__ import annotations
 
 import ast
+import contextlib
 import logging
 import re
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from edgekit.compat import cooperative, current, finder, flags
+from edgekit.compat import cooperative, current, finder, flags, greenlets
 from edgekit.compat.entrypoints import GLOBAL_HANDLERS, ProjectWorker, default_of, without_default
 from edgekit.compat.own_modules import OwnModules
 from edgekit.config import Config
@@ -84,10 +85,12 @@ def imported(
     vendored = _vendored(folder, config)
     if config is not None:
         _check_dependencies(config.root, vendored)
+    clients = cooperative.Clients()
     token = current.importing.set(_offered(config) if config is not None else None)
     try:
         if config is not None:
-            project._finders.append(cooperative.begin())
+            clients.begin()
+            project._finders.append(clients)
         if apart is not None:
             own = OwnModules(apart, folder, finder.NAMES, [finder.MODULES, *vendored])
             sys.meta_path.insert(0, own)
@@ -112,9 +115,15 @@ def imported(
         raise
     finally:
         current.importing.reset(token)
-    if config is not None and (refused := list(refusals(folder))):
-        project.close()
-        raise ConfigError("\n".join(refused))
+    if config is not None:
+        if refused := list(refusals(folder)):
+            project.close()
+            raise ConfigError("\n".join(refused))
+        texts = [text for _, text in _sources(folder)]
+        if any("urlopen" in text for text in texts):
+            clients.adapt_urlopen()
+        if any("run_sync" in text for text in texts):  # it may be imported in a handler only
+            greenlets.enable()
     return project
 
 
@@ -220,23 +229,22 @@ def _fault(error: ImportError, folder: Path, vendored: list[Path]) -> str | None
 
 def refusals(folder: Path) -> Iterator[str]:
     """A line for each use, in the project's imported modules, of what is not to be had here."""
-    try:
-        from edgekit.compat.names import JS_NAMES
-    except ImportError:
-        return
+    from edgekit.compat.names import JS_NAMES
 
+    for file, text in _sources(folder):
+        if "js" in text or "import_from_javascript" in text:
+            yield from (f"{file}:{line}: {what}" for line, what in _unknown(text, JS_NAMES))
+
+
+def _sources(folder: Path) -> Iterator[tuple[str, str]]:
+    """The project's own imported modules: their files and texts."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if file is None or not file.endswith(".py") or not Path(file).is_relative_to(folder):
             continue
-        if {"python_modules", "site-packages", "node_modules"} & set(Path(file).parts):
-            continue
-        try:
-            text = Path(file).read_text()
-        except (OSError, UnicodeDecodeError):
-            continue
-        if "js" in text or "import_from_javascript" in text:
-            yield from (f"{file}:{line}: {what}" for line, what in _unknown(text, JS_NAMES))
+        if not {"python_modules", "site-packages", "node_modules"} & set(Path(file).parts):
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                yield file, Path(file).read_text()
 
 
 def _unknown(text: str, known: frozenset[str]) -> Iterator[tuple[int, str]]:

@@ -79,6 +79,7 @@ class _Exchange:
         self._error: BaseException | None = None
         self._ended = False
         self._gone = False  # nobody reads any longer
+        self._whole = self._begun = False
         self._news = asyncio.Event()
         self._room: asyncio.Future[None] | None = None
 
@@ -148,6 +149,10 @@ class _Exchange:
     def _in_thread(self, app: WSGIApp) -> None:
         try:
             result = app(self._environ, self._start_response)
+            # All there already, also in Django's words: then it is one piece, with its length.
+            self._whole = (
+                isinstance(result, list | tuple) or getattr(result, "streaming", None) is False
+            )
             try:
                 for chunk in result:
                     if chunk:
@@ -174,7 +179,7 @@ class _Exchange:
     ) -> Callable[[bytes], None]:
         if exc_info is not None:
             try:
-                if self._size or self._chunks:  # sent already
+                if self._begun:  # the head has been sent
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None
@@ -186,9 +191,11 @@ class _Exchange:
     def _write(self, chunk: bytes) -> None:
         if self._headers is None:
             raise AssertionError("write() before start_response()")
+        self._begun = True
         self._chunks.append(bytes(chunk))
         self._size += len(chunk)
-        self._tell()
+        if not self._whole or self._size > _AHEAD:
+            self._tell()
         if self._size > _AHEAD and not self._gone:
             asyncio.run_coroutine_threadsafe(self._wait_for_room(), self._loop).result()
 

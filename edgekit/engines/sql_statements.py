@@ -154,6 +154,7 @@ class Statements:
         self.rules = Rules(con)
         self.job = Job()
         self._cursor = con.cursor()
+        self._own = con.cursor()
         self._version = -1
         self._size = 0
 
@@ -166,7 +167,7 @@ class Statements:
         """Run a statement of ours; the first value of its first row."""
         before, self.rules.trusted = self.rules.trusted, True
         try:
-            return self.con.execute(sql).get
+            return self._own.execute(sql).get
         finally:
             self.rules.trusted = before
 

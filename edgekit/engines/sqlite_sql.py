@@ -84,7 +84,7 @@ class SQLiteSql:
         for query in queries:
             if (its := plan(query.sql).kind) > kind:
                 kind = its
-            elif (learned := self._learned.get(query.sql)) is not None:
+            elif self._learned and (learned := self._learned.get(query.sql)) is not None:
                 kind = max(kind, learned)
                 inline = False
         if kind is Kind.READS:
@@ -200,7 +200,8 @@ class SQLiteSql:
         if run.failure is not None:
             raise run.failure
         statements = self._connections[con]
-        con.execute("SAVEPOINT client")
+        own = statements.trusted
+        own("SAVEPOINT client")
         try:
             statements.rules.trusted = False
             try:
@@ -214,14 +215,14 @@ class SQLiteSql:
             run.failure = error if isinstance(error, SqlError) else SqlLimit("time")
             if not con.in_transaction:
                 raise run.failure from None
-            con.execute("ROLLBACK TO client")
-            con.execute("RELEASE client")
+            own("ROLLBACK TO client")
+            own("RELEASE client")
             return run.failure
         finally:
             if run.alone:
                 for reset in RESETS:
-                    con.execute(reset)
-        con.execute("RELEASE client")
+                    own(reset)
+        own("RELEASE client")
         return outcomes
 
 

@@ -184,11 +184,12 @@ def _has_none(value: Any) -> bool:
 
 
 def call(target: Any, method: str, *args: Any) -> Any:
-    """`target.method(*args)` with the arguments converted; the result is JavaScript's."""
-    function = getattr(target, method)
-    if jsnull is None and any(arg is None for arg in args):
-        return js.Reflect.apply(function, target, _by_hand(list(args)))
-    return function(*(into_js(arg) for arg in args))
+    """`target.method(*args)` with the arguments converted; the result is JavaScript's.
+
+    By Reflect: Pyodide would call the method's own `apply`, which of another Worker's method is one
+    more method of the other Worker.
+    """
+    return js.Reflect.apply(getattr(target, method), target, into_js(list(args)))
 
 
 def text_of(error: Any) -> tuple[str, str]:

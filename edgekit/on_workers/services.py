@@ -129,7 +129,8 @@ class RpcStub:
         return RpcStub(self._js.dup())
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return await _called(lambda: self._js(*map(into_js, _given(args, kwargs))))
+        given = into_js(list(_given(args, kwargs)))
+        return await _called(lambda: js.Reflect.apply(self._js, None, given))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

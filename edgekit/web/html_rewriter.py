@@ -39,7 +39,7 @@ from edgekit.web.response import Response
 from edgekit.web.spelling import Spelled
 from edgekit.web.streams import ReadableStream, aclose
 
-MAX_OPEN = 60_000  # elements: the platform's memory for them is at an end there, or before
+MAX_OPEN = 20_000  # elements: the platform's memory for them is at an end before that
 
 Handler = Callable[[Any], Awaitable[Any] | Any]
 
@@ -296,7 +296,9 @@ class _Active:
     """Which rules' handlers of one kind are to be called here, in order."""
 
     def __init__(self, rules: list[dict[str, Handler]], kind: str, always: list[int]) -> None:
-        self._by_rule = {at: rule[kind] for at, rule in enumerate(rules) if kind in rule}
+        # Those of the document come last, as on the platform.
+        order = sorted(range(len(rules)), key=lambda at: at in always)
+        self._by_rule = {at: rules[at][kind] for at in order if kind in rules[at]}
         self._counts = {at: int(at in always) for at in self._by_rule}
         self.handlers: list[Handler] = []
         self._refresh()

@@ -71,7 +71,7 @@ class Context:
                 outer is MATHML and name == "annotation-xml"
             ):
                 self._leave()
-        elif name == ("svg" if self.namespace is SVG else "math"):
+        elif name in ("p", "br", "svg" if self.namespace is SVG else "math"):
             self._leave()
 
     def _start_in_foreign(self, name: str, attribute: Attribute, self_closing: bool) -> None:

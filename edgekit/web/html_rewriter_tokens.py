@@ -180,7 +180,7 @@ class Tokens:
         if self._owed:
             data, self._owed = data[self._owed :], max(0, self._owed - len(data))
         while data and not self._element:
-            empty = self._raw.find("</>", self._at, self._end_of(data))
+            empty = self._raw.find("</>", self._at, self._end_of(data) + 2)
             if empty < 0:
                 break
             begun = self._raw[self._at : empty]

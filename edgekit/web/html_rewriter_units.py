@@ -520,9 +520,11 @@ class Element(Unit):
         return self.start_changes.around(self._source if self._source is not None else self._tag())
 
     def _tag(self) -> str:
-        name = self._name if self.end_name or self._name != self._token.name else ""
-        words = [name or tag_name(self._token.source), *(each.source for each in self._attributes)]
-        return f"<{' '.join(words)}{' />' if self._token.self_closing else '>'}"
+        name = tag_name(self._token.source) if self._name is self._token.name else self._name
+        words = [name, *(each.source for each in self._attributes)]
+        if not self._token.self_closing:
+            return f"<{' '.join(words)}>"
+        return f"<{' '.join(words)}{' />' if len(words) > 1 else '/>'}"
 
     def _end(self) -> Changes:
         if self.end_changes is None:

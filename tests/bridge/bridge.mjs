@@ -12,7 +12,7 @@ const bindings = {
   serviceBindings: { CALLEE: "callee", CONSUMER: "consumer" },
   queueProducers: { QUEUE: "bridge", ECHO: "echo", WORK: "work" },
   kvNamespaces: ["KV"],
-  d1Databases: ["DB"],
+  d1Databases: ["DB", "DB_2", "DB_3", "DB_4", "DB_5"], // see `emptied` in worker.mjs
   r2Buckets: ["R2"],
   ratelimits: { RATELIMIT: { namespace_id: "1", simple: { limit: 5, period: 60 } } },
 };

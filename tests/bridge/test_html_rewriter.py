@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from edgekit.errors import EdgekitError
@@ -307,6 +307,11 @@ def jobs(parts: Any, *more: Any) -> Any:
     return st.lists(job, min_size=CALLS, max_size=CALLS)
 
 
+def without_shrinking(calls: int) -> settings:
+    """Documents are small; to make twenty of them smaller takes hypothesis minutes."""
+    return settings(random_calls(calls), phases=[Phase.generate])
+
+
 def compare(platform: Platform, given: list[Job]) -> None:
     for job, real in zip(given, platform.run(given), strict=True):
         ours = joined(asyncio.run(here(job)))
@@ -314,7 +319,7 @@ def compare(platform: Platform, given: list[Job]) -> None:
         assert ours == real, f"{job}\n  real: {real}\n  here: {ours}"
 
 
-@random_calls(CALLS)
+@without_shrinking(CALLS)
 @given(given=jobs(markup | odd | raw))
 def test_documents_come_out_the_same(platform: Platform, given: list[Job]) -> None:
     compare(platform, given)
@@ -322,7 +327,7 @@ def test_documents_come_out_the_same(platform: Platform, given: list[Job]) -> No
 
 # A handler of all texts is always there: without one the platform misses every other element of
 # those that it must look at twice (title, desc, font and the like in SVG and MathML).
-@random_calls(2 * CALLS)
+@without_shrinking(2 * CALLS)
 @given(given=jobs(markup | foreign | foreign, {"text": []}))
 def test_documents_with_svg_and_mathml_come_out_the_same(
     platform: Platform, given: list[Job]

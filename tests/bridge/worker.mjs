@@ -42,6 +42,20 @@ const clear = {
   },
 };
 
+// A statement that was left open, and not collected yet, keeps a database's tables from being dropped:
+// then the next database takes its place.
+let database = "DB";
+
+async function emptied(env, binding) {
+  if (binding !== "DB") return clear[binding](env[binding]);
+  try {
+    return await clear.DB(env[database]);
+  } catch (error) {
+    database = database === "DB" ? "DB_2" : `DB_${Number(database.slice(3)) + 1}`;
+    if (!env[database]) throw error;
+  }
+}
+
 // What takes several calls on the platform, as one call here.
 const prepared = (database, [sql, ...binds]) =>
   binds.reduce((statement, values) => statement.bind(...values), database.prepare(sql));
@@ -239,11 +253,11 @@ export default {
     const answers = [];
     for (const chain of calls) {
       try {
-        let target = env[binding];
+        let target = env[binding === "DB" ? database : binding];
         for (const [method, args] of chain) {
           const values = args.map((argument) => decode(argument, results));
           const own = compound[binding]?.[method];
-          target = method === "$clear" ? await clear[binding](target)
+          target = method === "$clear" ? await emptied(env, binding)
             : own ? await own.call(env, target, ...values)
             : await target[method](...values);
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from edgekit.compat import greenlets
 from edgekit.testing.client import TestClient
 from tests.compat.loading import Load
 
@@ -46,10 +48,14 @@ def origin() -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "ask",
-    ["urllib3.PoolManager().request('GET', url).data.decode()", "requests.get(url).text"],
+    [
+        "urllib3.PoolManager().request('GET', url).data.decode()",
+        "requests.get(url).text",
+        "urllib.request.urlopen(url).read().decode()",
+    ],
 )
 async def test_other_requests_go_on_while_one_waits(load: Load, origin: str, ask: str):
-    library = ask.partition(".")[0]
+    library = "urllib.request" if ask.startswith("urllib.") else ask.partition(".")[0]
     pytest.importorskip(library)
     worker = load(
         f"""
@@ -77,3 +83,24 @@ def test_elsewhere_they_work_as_ever(load: Load, origin: str):
     assert HTTPConnectionPool.ConnectionCls is not before
     with urllib3.PoolManager() as pool:
         assert pool.request("GET", origin + "/").data == b"onetwo"
+
+
+def test_a_library_is_adapted_when_it_is_imported(load: Load, monkeypatch: pytest.MonkeyPatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("urllib3", "requests")]:
+        monkeypatch.delitem(sys.modules, name)
+    load("import urllib3\ndef on_fetch(r): ...", compatibility_date="2024-01-01")
+    pools = sys.modules["urllib3.connectionpool"]
+    for name in ("HTTPConnectionPool", "HTTPSConnectionPool"):
+        assert getattr(pools, name).ConnectionCls.__module__ == "edgekit.compat.cooperative"
+    for name in [name for name in sys.modules if name.partition(".")[0] == "urllib3"]:
+        del sys.modules[name]
+
+
+def test_without_greenlet_they_block_with_a_warning(
+    load: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(greenlets, "enabled", False)
+    monkeypatch.setitem(sys.modules, "greenlet", None)
+    load("from urllib.request import urlopen\nimport urllib3\ndef on_fetch(r): ...")
+    assert "urllib3 will stop other requests while it waits" in caplog.text
+    assert "urlopen will stop other requests while it waits" in caplog.text

@@ -240,3 +240,29 @@ class Default(WorkerEntrypoint):
         compatibility_date=date,
     )
     assert await answer(worker) == str(is_none)
+
+
+async def test_handlers_of_other_events_are_driven_where_run_sync_is_used(load: Load):
+    worker = load(
+        HEAD
+        + """
+import asyncio
+seen = []
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        from edgekit.compat.greenlets import run_sync
+        return Response(str(seen) + run_sync(self.later()))
+
+    async def later(self):
+        await asyncio.sleep(0)
+        return "!"
+
+    def scheduled(self, controller):
+        from edgekit.compat.greenlets import run_sync
+        seen.append(run_sync(self.later()))
+"""
+    )
+    async with TestClient(worker) as client:
+        await client.scheduled("* * * * *")
+        assert await (await client.get("/")).text() == "['!']!"

@@ -374,3 +374,12 @@ async def test_objects_of_javascripts_are_taken_for_what_they_are():
     assert (await given.text(), given.headers["a"]) == ("abc", "b")
     assert await Blob([Foreign(b"abc"), Foreign("d")]).text() == "abcd"
     assert FormData(Foreign({"a": "b"}))["a"] == "b"
+
+
+def test_faults_are_javascripts_errors_too():
+    from edgekit.compat.javascript.errors import JsException
+
+    with pytest.raises(JsException, match="status codes in the range"):
+        Response("x", status=700)
+    with pytest.raises(JsException, match="Invalid URL"):
+        Request("/relative")

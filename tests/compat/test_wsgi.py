@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from edgekit.compat import wsgi
+from edgekit.compat.current import wait_until
 from edgekit.compat.greenlets import run_sync
 from edgekit.testing.client import TestClient
 from edgekit.web.request import Request
@@ -272,6 +274,22 @@ async def test_run_sync_reaches_the_event_loop():
     assert await (await ask(app)).text() == threading.current_thread().name + "edgekit-wsgi"
 
 
+async def test_wait_until_from_a_thread():
+    done = []
+
+    async def later() -> None:
+        done.append(threading.current_thread().name)
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        wait_until(later())
+        return [b"ok"]
+
+    async with TestClient(worker(wsgi.entrypoint(app))) as client:
+        assert await (await client.get("/")).text() == "ok"
+    assert done == [threading.current_thread().name]
+
+
 async def test_cancelling_the_request_lets_the_app_end():
     began, ended = threading.Event(), threading.Event()
 
@@ -287,3 +305,39 @@ async def test_cancelling_the_request_lets_the_app_end():
     with pytest.raises(asyncio.CancelledError):
         await task
     ended.set()
+
+
+async def test_a_whole_answer_that_is_large_streams_all_the_same():
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [bytes(200_000)] * 5
+
+    assert await (await ask(app)).bytes() == bytes(1_000_000)
+
+
+async def test_exc_info_after_the_first_bytes_is_raised():
+    def app(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"x" * 300_000
+        try:
+            raise ValueError("late")
+        except ValueError:
+            start_response("500 Oops", [], sys.exc_info())
+
+    with pytest.raises(ValueError, match="late"):
+        await (await ask(app)).bytes()
+
+
+async def test_a_body_that_is_not_wanted_lets_the_app_end():
+    ended = threading.Event()
+
+    def app(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("204 No Content", [])
+        try:
+            while True:
+                yield bytes(100_000)
+        finally:
+            ended.set()
+
+    assert (await ask(app)).body is None
+    assert await asyncio.to_thread(ended.wait, 10)

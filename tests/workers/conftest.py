@@ -63,14 +63,24 @@ class _Addresses(dict[str, str]):
     ) -> None:
         super().__init__()
         self._request, self._folders, self._stack = request, folders, stack
+        self._failed: dict[str, Exception] = {}
 
     def __missing__(self, place: str) -> str:
+        if place in self._failed:  # not once more for each test
+            raise self._failed[place]
+        try:
+            address = self[place] = self._start(place)
+        except Exception as error:
+            self._failed[place] = error
+            raise
+        return address
+
+    def _start(self, place: str) -> str:
         npm = Path()
         if place != "uvicorn":
             npm = self._request.getfixturevalue("npm")
         folder = project(place, self._folders.mktemp(place) / "project", npm / "wheels")
-        address = self[place] = self._stack.enter_context(running(place, folder, npm))
-        return address
+        return self._stack.enter_context(running(place, folder, npm))
 
 
 @pytest.fixture(

@@ -121,7 +121,10 @@ def miniflare_options(config: dict[str, Any], folder: Path) -> dict[str, Any]:
             }
             for entry in queues.get("consumers", [])
         },
-        "ratelimits": {e["name"]: {"simple": e["simple"]} for e in config.get("ratelimits", [])},
+        "ratelimits": {
+            entry["name"]: {"namespace_id": entry["namespace_id"], "simple": entry["simple"]}
+            for entry in config.get("ratelimits", [])
+        },
         "analyticsEngineDatasets": {
             entry["binding"]: {"dataset": entry.get("dataset", entry["binding"])}
             for entry in config.get("analytics_engine_datasets", [])

@@ -12,7 +12,11 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const [npm, project] = process.argv.slice(2).map((folder) => resolve(folder));
 const require = createRequire(join(npm, "package.json"));
-const { Miniflare } = require("miniflare");
+const miniflare = require("miniflare");
+const { Miniflare } = miniflare;
+// The stand-ins for bindings take Miniflare's own classes, not Node's.
+for (const name of ["Request", "Response", "Headers", "FormData", "fetch"]) globalThis[name] = miniflare[name];
+for (const name of ["Request", "Response"]) Object.defineProperty(globalThis[name], "name", { value: name });
 const { loadPyodide } = await import(pathToFileURL(join(npm, "node_modules/pyodide/pyodide.mjs")));
 
 // Pyodide's stack traces show its whole source, which is one line.

@@ -35,7 +35,7 @@ const platform = new Miniflare({
     {
       name: "python",
       compatibilityDate: "2024-10-01",
-      compatibilityFlags: ["python_workers", "enable_request_signal"],
+      compatibilityFlags: ["python_workers"],
       modulesRoot: "/",
       modules,
       ...bindings,

@@ -31,10 +31,8 @@ class AtImport:
         self.importing = Importing(program, python, self._visit)
         self.machine_code: dict[str, Wanted] = {}  # packages that the platform must have
 
-    def run(self, names: list[str]) -> None:
-        """Import these modules, and report."""
-        for name in names:
-            self.importing.module(name)
+    def report_modules(self) -> None:
+        """Report the modules that are not there; once all imports are known."""
         for wanted in self.importing.wanted:
             self._module(wanted)
 

@@ -6,10 +6,10 @@ Worker by `/check/{name}`, because they call `env`.
 
 from __future__ import annotations
 
-import inspect
 import json
 import traceback
 from collections.abc import AsyncIterator
+from inspect import signature
 from typing import Any
 
 import checks_assets
@@ -102,7 +102,7 @@ async def fired(request: Request, env: SuiteEnv) -> Response:
 async def check(request: Request, env: SuiteEnv, ctx: ExecutionContext) -> Response:
     found = CHECKS[request.params["name"]]
     try:
-        await found(*(env, ctx)[: len(inspect.signature(found).parameters)])
+        await found(*(env, ctx)[: len(signature(found).parameters)])
     except BaseException:
         return Response(traceback.format_exc(), status=500)
     return Response("passed")
