@@ -113,7 +113,7 @@ class D1PreparedStatement(Spelled):
         (outcome,) = await self._session._run((Query(self._sql, self._params),))
         if not outcome.rows:
             return None
-        row = Plain(zip(outcome.columns, cells(outcome.rows[0]), strict=True))
+        (row,) = objects(outcome.columns, outcome.rows[:1])
         if column is None:
             return row
         name = str(string(column))

@@ -148,12 +148,13 @@ def bundle(
     packages are looked for (sys.path). ConfigError lists what stands in the way.
     """
     root = file.parent
-    _check(trace(root, [file.stem], path=path))
+    first = trace(root, [file.stem], path=path)
+    _check(first)
     document = read_document(config) if config else {"name": _name(root), **kinds()}
     names = [file.stem, "edgekit", "edgekit.on_workers.entry", *_wrappers(document)]
     made, entry = Bundle(), _entry(file, attribute)
     names += [_module_of(root, match) for match in _matches(root, include, (".py",))]
-    made.graph = graph = trace(root, names, path=path)
+    made.graph = graph = trace(root, names, path=path, known=first)
     _check(graph)
     for name in graph.compiled:
         made.dependencies.append(_distribution(name))

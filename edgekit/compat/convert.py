@@ -29,8 +29,14 @@ class Constructor:
         self.name = name
 
 
+class JsDict(Plain):
+    """A plain object, as the SDK converts it: a dict with attributes."""
+
+    __slots__ = ()
+
+
 class Buffer(bytes):
-    """An ArrayBuffer: bytes, with the names that memoryview and Pyodide's proxies have for them."""
+    """An ArrayBuffer that the SDK leaves JavaScript's: bytes, with the names that memoryview and Pyodide's proxies have for them."""
 
     constructor = Constructor("ArrayBuffer")
 
@@ -201,19 +207,18 @@ Convert = Callable[[Any], Any]
 
 
 def to_user(value: Any, own: Convert | None = None) -> Any:
-    """A value of edgekit's as the SDK gives it: bytes as Buffer, a datetime naive, messages of `http.py`.
-
-    Anything else, which `own` may convert, is as it was.
+    """A value of edgekit's as the SDK gives it: bytes as memoryview, a datetime naive, dicts with
+    attributes, messages of `http.py`. Anything else, which `own` may convert, is as it was.
     """
     kind = value.__class__
     if kind in _ATOMS:
         return value
     if kind is bytes:
-        return Buffer(value)
+        return memoryview(value)
     if kind is list:
         return [to_user(item, own) for item in value]
     if kind is dict or kind is Plain:
-        return Plain({key: to_user(item, own) for key, item in value.items()})
+        return JsDict({key: to_user(item, own) for key, item in value.items()})
     if kind is set:
         return {to_user(item, own) for item in value}
     if isinstance(value, ReadableStream):

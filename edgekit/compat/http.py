@@ -14,7 +14,7 @@ from enum import StrEnum
 from http import HTTPMethod
 from typing import Any
 
-from edgekit import errors
+from edgekit import errors, host
 from edgekit.asgi import AsgiRequest, Receive, Scope
 from edgekit.compat.convert import (
     Buffer,
@@ -290,6 +290,19 @@ class FetchResponse(_Reads, WebResponse):
             shutil.unpack_archive(path, extract_dir, format)
 
     @classmethod
+    def redirect(cls, url: str, status: int = 302) -> WebResponse:
+        """A redirect to an absolute URL; ValueError for a status that is none, TypeError for a URL."""
+        text = str(getattr(url, "href", url))
+        try:
+            if host.parse_url(text) is None:
+                raise errors.WebTypeError(f"Unable to parse URL: {text}")
+            return super().redirect(text, int(status))
+        except errors.WebRangeError as error:
+            raise ValueError(str(error)) from error
+        except errors.WebTypeError as error:
+            raise TypeError(str(error)) from error
+
+    @classmethod
     def from_json(
         cls,
         data: Any,
@@ -557,7 +570,15 @@ def _pairs(headers: Any) -> Any:
     headers = from_user(headers) if hasattr(type(headers), "_to_edgekit") else headers
     if headers is None or isinstance(headers, Mapping):
         return headers
-    return [tuple(pair) for pair in headers]
+    pairs: dict[str, tuple[str, str]] = {}
+    cookies = []
+    for name, value in headers:
+        key = str(name).lower()
+        if key == "set-cookie":
+            cookies.append((name, value))
+        else:  # a second value stands beside the first, as JavaScript's Headers send it
+            pairs[key] = (name, f"{pairs[key][1]}, {value}" if key in pairs else value)
+    return [*pairs.values(), *cookies]
 
 
 def _parts(parts: Any) -> Any:

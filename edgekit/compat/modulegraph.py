@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import gc
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -53,6 +54,10 @@ class Module:
         except SyntaxError as error:
             raise ConfigError(f"{self.file}:{error.lineno}: {error.msg}") from None
 
+    @cached_property
+    def imports(self) -> list[_Import]:
+        return list(_imports(self))
+
 
 @dataclass
 class Package:
@@ -90,13 +95,15 @@ class Graph:
     problems: list[str] = field(default_factory=list)
 
 
-def trace(root: Path, names: list[str], *, path: list[str] | None = None) -> Graph:
+def trace(
+    root: Path, names: list[str], *, path: list[str] | None = None, known: Graph | None = None
+) -> Graph:
     """The graph from these modules on; `root` is the folder of the program's own modules.
 
     `path` is where installed packages are looked for. A name is that of a module of the program, or
-    of one of edgekit.
+    of one of edgekit. What `known` has read is not read again.
     """
-    tracer = _Tracer(root, sys.path if path is None else path)
+    tracer = _Tracer(root, sys.path if path is None else path, known or Graph())
     for name in names:
         tracer.need(name, None, ())
     with no_collection():
@@ -129,19 +136,22 @@ class _Import:
 
 
 class _Tracer:
-    def __init__(self, root: Path, path: list[str]) -> None:
+    def __init__(self, root: Path, path: list[str], known: Graph) -> None:
         self.graph = Graph()
+        self._known = {**known.foreign, **known.edgekit, **known.own}
         self._root = root
         self._path = [entry for entry in path if Path(entry or ".").resolve() != root.resolve()]
         self._edgekit = Path(edgekit.__file__).parent
         self._todo: list[tuple[Module, bool]] = []  # and whether it is part of a package
         self._seen: set[str] = set()
+        self._places: dict[tuple[Path, str], Path | None] = {}
+        self._packages: dict[str, Package | None] = {}
 
     def run(self) -> None:
         while self._todo:
             module, foreign = self._todo.pop()
             ours = module.name.partition(".")[0] == "edgekit"
-            for found in _imports(module):
+            for found in module.imports:
                 top = found.module.partition(".")[0]
                 if ours and top != "edgekit" and top not in _OF_EDGEKIT:
                     continue
@@ -154,7 +164,7 @@ class _Tracer:
         top = name.partition(".")[0]
         if top == "edgekit":
             self._need_edgekit(name, names, where)
-        elif _below(self._root, top) is not None:
+        elif self._place(self._root, top) is not None:
             if self._add(self.graph.own, self._root, name, names) is None and where:
                 self.graph.problems.append(f"{where}: there is no module {name!r}")
         elif top not in PLATFORM and top not in sys.stdlib_module_names:
@@ -176,15 +186,18 @@ class _Tracer:
 
     def _need_package(self, top: str, name: str, names: tuple[str, ...], where: str | None) -> None:
         graph = self.graph
-        spec = PathFinder.find_spec(top, self._path)
-        if spec is None or not (spec.origin or spec.submodule_search_locations):
+        if top not in self._packages:
+            spec = PathFinder.find_spec(top, self._path)
+            folder = next(iter(spec.submodule_search_locations or ()), None) if spec else None
+            found = folder or (spec.origin if spec else None)
+            self._packages[top] = Package(top, Path(found)) if found else None
+            if (package := self._packages[top]) is not None:
+                (graph.compiled if package.compiled else graph.packages)[top] = package
+        package = self._packages[top]
+        if package is None:
             if where:
                 graph.problems.append(f"{where}: {top!r} is not installed here")
             return
-        folder = next(iter(spec.submodule_search_locations or ()), None)
-        package = Package(top, Path(folder or spec.origin or ""))
-        if top not in graph.packages and top not in graph.compiled:
-            (graph.compiled if package.compiled else graph.packages)[top] = package
         if top in graph.packages:
             self._add(self.graph.foreign, package.path.parent, name, names, foreign=True)
 
@@ -202,29 +215,35 @@ class _Tracer:
         module = None
         for depth in range(1, len(parts) + 1):
             dotted = ".".join(parts[:depth])
-            file = _below(root, dotted)
+            file = self._place(root, dotted)
             if file is None:
                 return None
             if file.is_dir():  # a package without __init__.py
                 continue
-            module = into.get(dotted) or Module(dotted, file)
+            module = into.get(dotted) or self._known.get(dotted) or Module(dotted, file)
             if dotted not in self._seen:
                 self._seen.add(dotted)
                 into[dotted] = module
                 self._todo.append((module, foreign))
         for each in names:
-            if _below(root, f"{name}.{each}") is not None:
+            if self._place(root, f"{name}.{each}") is not None:
                 self._add(into, root, f"{name}.{each}", (), foreign=foreign)
         return module
+
+    def _place(self, root: Path, dotted: str) -> Path | None:
+        key = (root, dotted)
+        if key not in self._places:
+            self._places[key] = _below(root, dotted)
+        return self._places[key]
 
 
 def _below(root: Path, dotted: str) -> Path | None:
     """The file of a module, or the folder of a package without __init__.py."""
-    place = root.joinpath(*dotted.split("."))
-    for file in (place / "__init__.py", place.with_name(f"{place.name}.py")):
-        if file.is_file():
-            return file
-    return place if place.is_dir() and any(place.rglob("*.py")) else None
+    place = os.path.join(root, *dotted.split("."))  # asked for every name that is imported: no Path
+    for file in (os.path.join(place, "__init__.py"), f"{place}.py"):
+        if os.path.isfile(file):
+            return Path(file)
+    return Path(place) if os.path.isdir(place) and any(Path(place).rglob("*.py")) else None
 
 
 def _imports(module: Module) -> Iterator[_Import]:

@@ -26,8 +26,8 @@ class Query(NamedTuple):
 class Outcome(NamedTuple):
     """What one query has done. `seconds` is how long it ran, `size` the database's size in bytes.
 
-    `columns` are the names of the result's columns; () if there are no rows, unless they were asked
-    for. `changes` counts rows that were inserted, updated or deleted, also by triggers.
+    `columns` are the names of the result's columns; without rows they may be (), unless they were
+    asked for. `changes` counts rows that were inserted, updated or deleted, also by triggers.
     """
 
     columns: tuple[str, ...]

@@ -104,16 +104,17 @@ def arrived(value: Any) -> Any:
 
 
 def into_js(value: Any) -> Any:
-    """A Python value as JavaScript's: dicts become objects, bytes Uint8Arrays, None null."""
+    """A Python value as JavaScript's: dicts become objects, bytes Uint8Arrays, None null.
+
+    An int becomes a Number as far as Numbers are exact, and a BigInt beyond.
+    """
     if value.__class__ in _SIMPLE:
-        return value
+        return _number(value) if value.__class__ is int else value
     if value is None:
         return jsnull
     if jsnull is None and _has_none(value):
         return _by_hand(value)
-    return to_js(
-        _with_nulls(value), dict_converter=js.Object.fromEntries, default_converter=_object
-    )
+    return to_js(_prepared(value), dict_converter=js.Object.fromEntries, default_converter=_object)
 
 
 def _object(value: Any, convert: Any = None, cache: Any = None) -> Any:
@@ -143,13 +144,20 @@ def _error(error: BaseException) -> Any:
     return made
 
 
-def _with_nulls(value: Any) -> Any:
+def _number(value: int) -> int | float:
+    # Pyodide makes a BigInt of what has more than 32 bits.
+    return float(value) if 2**31 <= abs(value) <= 2**53 else value
+
+
+def _prepared(value: Any) -> Any:
     if value is None:
         return jsnull
+    if value.__class__ is int:
+        return _number(value)
     if isinstance(value, dict):
-        return {str(key): _with_nulls(item) for key, item in value.items()}
+        return {str(key): _prepared(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_with_nulls(item) for item in value]
+        return [_prepared(item) for item in value]
     return value
 
 

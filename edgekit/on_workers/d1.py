@@ -30,7 +30,7 @@ class D1PreparedStatement(Spelled):
 
     def bind(self, *values: Any) -> D1PreparedStatement:
         try:
-            return D1PreparedStatement(call(self._js, "bind", *map(_number, values)))
+            return D1PreparedStatement(call(self._js, "bind", *values))
         except _JsException as failed:
             raise _ERRORS.made(failed) from failed
 
@@ -48,12 +48,6 @@ class D1PreparedStatement(Spelled):
     async def raw(self, *, column_names: bool = False) -> list[list[Any]]:
         rows = from_js(await _ERRORS.of(self._js.raw(columnNames=bool(column_names))))
         return list(rows)
-
-
-def _number(value: Any) -> Any:
-    # What is above 2**31 would become a BigInt, which D1 does not take.
-    plain = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if plain and abs(value) > 2**31 - 1 else value
 
 
 class _Session(Spelled):

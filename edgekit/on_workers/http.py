@@ -140,6 +140,11 @@ class JsRequest(_JsBody, Request):
     _cf: Any = functools.cached_property(lambda self: from_js(getattr(self._js, "cf", None)))
 
     @property
+    def client(self) -> tuple[str, int] | None:
+        address = self._js.headers.get("cf-connecting-ip")
+        return None if is_null(address) else (address, 0)
+
+    @property
     def signal(self) -> AbortSignal:
         if self._signal is None:
             controller = AbortController()
@@ -178,7 +183,10 @@ def request_into_js(request: Request) -> Any:
         options["cf"] = into_js(request.cf)
     if request._signal is not None:
         options["signal"] = _signal_into_js(request._signal)
-    return js.Request.new(request.url, **options)
+    url = request.url
+    if url.startswith("ws"):  # what `fetch` opens a web socket by, is an http URL here
+        url = "http" + url[2:]
+    return js.Request.new(url, **options)
 
 
 def _signal_into_js(signal: AbortSignal) -> Any:

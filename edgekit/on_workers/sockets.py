@@ -17,8 +17,7 @@ from edgekit.web.websocket import CloseEvent, WebSocket, WebSocketPair
 
 def into_platform(end: WebSocket) -> Any:
     """The platform's socket for a client whose messages are to come out of `end`'s other end."""
-    pair = js.WebSocketPair.new()
-    client, server = pair[0], pair[1]
+    client, server = js.Object.values(js.WebSocketPair.new())
     server.accept()
     _join(end, server)
     return client

@@ -326,8 +326,8 @@ class Element(Unit):
 
     __slots__ = (
         "_attributes",
+        "_filled",
         "_name",
-        "_self_closing",
         "_source",
         "_token",
         "end_changes",
@@ -351,6 +351,7 @@ class Element(Unit):
         self.end_name: str | None = None
         self.end_handler: Callable[[EndTag], Any] | None = None
         self.inner_removed = False
+        self._filled = False  # whether something was put into it
 
     @property
     def tag_name(self) -> str:
@@ -461,6 +462,7 @@ class Element(Unit):
         """Insert as the first thing in it."""
         self._check()
         if self.with_content:
+            self._filled = True
             self.start_changes.after.insert(0, _content(content, html))
         return self
 
@@ -469,6 +471,7 @@ class Element(Unit):
         """Insert as the last thing in it."""
         self._check()
         if self.with_content:
+            self._filled = True
             self._end().before.append(_content(content, html))
         return self
 
@@ -485,6 +488,7 @@ class Element(Unit):
         self._check()
         if self.with_content:
             self._remove_inner()
+            self._filled = True
             self.start_changes.after.insert(0, _content(content, html))
         return self
 
@@ -522,7 +526,7 @@ class Element(Unit):
     def _tag(self) -> str:
         name = tag_name(self._token.source) if self._name is self._token.name else self._name
         words = [name, *(each.source for each in self._attributes)]
-        if not self._token.self_closing:
+        if not self._token.self_closing or self._filled:
             return f"<{' '.join(words)}>"
         return f"<{' '.join(words)}{' />' if len(words) > 1 else '/>'}"
 

@@ -6,14 +6,14 @@ KV lists its keys in ascending order only, so a key begins with the time that is
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 import unicodedata
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
-
-import msgspec
 
 from edgekit import App, Env, HTTPError, KVNamespace, Next, Request, Response
 from page import MAX_MESSAGE, MAX_NAME, Draft, render
@@ -29,19 +29,21 @@ class AppEnv(Env):
     TITLE: str = "Guestbook"
 
 
-class NewEntry(msgspec.Struct):
+@dataclass
+class NewEntry:
     """What a visitor sends."""
 
     name: str
     message: str
 
 
-class Entry(msgspec.Struct):
-    """What is kept; `at` is in UTC."""
+@dataclass
+class Entry:
+    """What is kept; `at` is in UTC, as ISO 8601 writes it."""
 
     name: str
     message: str
-    at: datetime
+    at: str
 
 
 app = App(AppEnv)
@@ -86,14 +88,14 @@ async def list_entries(request: Request, env: AppEnv) -> dict[str, Any]:
         raise HTTPError(400, {"error": f"limit is a number from 1 to {MAX_PAGE}"})
     entries, cursor = await load(env, limit, request.query.get("cursor"))
     return {
-        "entries": [{"id": key, **msgspec.to_builtins(e)} for key, e in entries],
+        "entries": [{"id": key, **asdict(entry)} for key, entry in entries],
         "cursor": cursor,
     }
 
 
 @app.post("/api/entries")
 async def add_entry(request: Request, env: AppEnv) -> Response:
-    new = clean(await request.json(NewEntry))
+    new = clean(checked(await request.json()))
     for field, problem in problems(new).items():
         raise HTTPError(422, {"error": problem, "path": f"$.{field}"})
     return Response.json({"id": await store(env, new)}, status=201)
@@ -104,7 +106,7 @@ async def page(
 ) -> Response:
     entries, more = await load(env, PAGE, cursor)
     older = f"/?{urlencode({'cursor': more})}" if more else None
-    shown = [(key, e.name, e.message, e.at) for key, e in entries]
+    shown = [(key, e.name, e.message, datetime.fromisoformat(e.at)) for key, e in entries]
     html, policy = render(env.TITLE, shown, draft, older=older, first=cursor is None)
     headers = {
         "content-security-policy": policy,
@@ -122,7 +124,7 @@ async def load(
     names = [key.name for key in listed.keys]
     values = await env.ENTRIES.get(names) if names else {}
     entries = [
-        (name.removeprefix(PREFIX), msgspec.json.decode(text, type=Entry))
+        (name.removeprefix(PREFIX), Entry(**json.loads(text)))
         for name, text in values.items()
         if text is not None  # removed since it was listed
     ]
@@ -132,9 +134,24 @@ async def load(
 async def store(env: AppEnv, new: NewEntry) -> str:
     """Keep an entry; returns its id."""
     key = f"{DISTANT - time.time_ns():019}-{secrets.token_hex(4)}"
-    entry = Entry(new.name, new.message, datetime.now(UTC).replace(microsecond=0))
-    await env.ENTRIES.put(PREFIX + key, msgspec.json.encode(entry))
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    await env.ENTRIES.put(PREFIX + key, json.dumps(asdict(Entry(new.name, new.message, now))))
     return key
+
+
+def checked(sent: Any) -> NewEntry:
+    """A JSON body as an entry. With msgspec `await request.json(NewEntry)` says as much, but where
+    this is to run on Cloudflare too, it saves a package that is not pure Python.
+    """
+    if not isinstance(sent, dict):
+        raise HTTPError(422, {"error": "Expected an object.", "path": "$"})
+    fields: dict[str, Any] = {**sent}
+    for name in ("name", "message"):
+        if name not in fields:
+            raise HTTPError(422, {"error": f"There is no {name!r}.", "path": "$"})
+        if not isinstance(fields[name], str):
+            raise HTTPError(422, {"error": "Expected a text.", "path": f"$.{name}"})
+    return NewEntry(fields["name"], fields["message"])
 
 
 def clean(new: NewEntry) -> NewEntry:

@@ -1,13 +1,14 @@
 """What is asked of a project, over HTTP or a web socket, and its answer in a form that can be kept.
 
 An answer is a dict for JSON: `status`, `headers` (pairs, sorted, without those that servers add) and
-`text`, or `base64` where the body is no text; of a web socket what was `received`, and how it `closed`.
+`text`, or `base64` where the body is no text, or `sha256` where it is long; of a web socket what was `received`, and how it `closed`.
 The address of the server reads as http://HERE in it.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import http.client
 import json
 import re
@@ -22,6 +23,7 @@ from websockets.sync.client import connect
 _SERVERS = frozenset(
     {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 )
+_LONG = 10_000  # bytes, above which only a digest is kept
 _PATIENCE = 30.0  # seconds until an event has had its effect
 NOT_YET = "not yet"
 
@@ -32,14 +34,15 @@ Answer = dict[str, Any]
 class Ask:
     """`what` is a method and a target, as in "GET /path"; WS for a web socket.
 
-    A `body` that is a dict or list is sent as JSON; a web socket sends its items one by one, and a dict
-    in it is a form's file. `again`: ask until the answer is not "not yet".
+    A `body` that is a dict or list is sent as JSON; a web socket sends its items one by one. `again`: ask until the answer is not "not yet". `not_real`: why Pyodide on
+    Node cannot be asked this, although real Workers can.
     """
 
     what: str
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     again: bool = False
+    not_real: str = ""
 
 
 def ask(host: str, wanted: Ask) -> Answer:
@@ -69,6 +72,8 @@ def _ask(host: str, method: str, target: str, wanted: Ask) -> Answer:
     pairs = [(name.lower(), value) for name, value in response.getheaders()]
     kept = sorted([n, _placeless(v, host)] for n, v in pairs if n not in _SERVERS)
     answer: Answer = {"status": response.status, "headers": kept}
+    if len(raw) > _LONG:
+        return answer | {"size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
     try:
         answer["text"] = _placeless(raw.decode(), host)
     except UnicodeDecodeError:

@@ -181,7 +181,7 @@ def _bindings(project: Project, config: dict[str, Any]) -> dict[str, Any]:
         "kvNamespaces": [each["binding"] for each in config.get("kv_namespaces", ())],
         "r2Buckets": [each["binding"] for each in config.get("r2_buckets", ())],
         "d1Databases": [each["binding"] for each in config.get("d1_databases", ())],
-        "ratelimits": {each["name"]: {"simple": each["simple"]} for each in config.get("ratelimits", ())},
+        "ratelimits": {each["name"]: each for each in config.get("ratelimits", ())},
         "queueProducers": {each["binding"]: each["queue"] for each in queues.get("producers", ())},
         "queueConsumers": {
             each["queue"]: {"maxBatchTimeout": 0.05, "maxRetries": each["max_retries"]}
@@ -228,7 +228,7 @@ def _take_along(package: str, into: Path) -> None:
     """An installed distribution's pure files."""
     files = metadata.distribution(package.replace("_", "-")).files or ()
     for file in files:
-        if file.suffix in (".so", ".pyc") or ".." in file.parts or "locale" in file.parts:
+        if file.suffix in (".so", ".pyc") or ".." in file.parts or "LC_MESSAGES" in file.parts:
             continue
         target = into / file
         target.parent.mkdir(parents=True, exist_ok=True)

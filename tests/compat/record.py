@@ -22,28 +22,32 @@ def written(project: Project) -> Path:
     return ANSWERS / f"{project.name.replace('/', '_')}.json"
 
 
-def answers(project: Project, host: str) -> list[Answer]:
-    """Ask all there is to ask; each answer with what was asked."""
-    return [{"ask": each.what, **ask(host, each)} for each in project.asks]
+def answers(project: Project, host: str, *, real: bool = False) -> list[Answer | None]:
+    """Ask all there is to ask, each answer with what was asked; None for what a real place is not."""
+    return [
+        None if real and each.not_real else {"ask": each.what, **ask(host, each)}
+        for each in project.asks
+    ]
 
 
 def main() -> None:
     """Record."""
     arguments = sys.argv[1:]
-    elsewhere = "--here" not in arguments
     npm = Path(os.environ.get("EDGEKIT_NPM_WORKERS", "."))
     for name in [each for each in arguments if each != "--here"] or PROJECTS:
         project = PROJECTS[name]
+        found: list[Answer | None] = [None] * len(project.asks)
         with tempfile.TemporaryDirectory() as parent:
-            folder = Path(parent) / "p"
-            if elsewhere and not project.not_real:
+            folder = Path(parent)
+            if "--here" not in arguments and not project.not_real:
                 node = os.environ.get("EDGEKIT_NODE", "node")
-                with places.real(project, folder, npm, npm / "wheels-compat", node) as host:
-                    found = answers(project, host)
-            else:
-                folder.mkdir()
+                wheels = npm / "wheels-compat"
+                with places.real(project, folder / "real", npm, wheels, node) as host:
+                    found = answers(project, host, real=True)
+            if None in found:
                 with places.here("uvicorn", project, folder) as host:
-                    found = answers(project, host)
+                    here = answers(project, host)
+                found = [there or answer for there, answer in zip(found, here, strict=True)]
         lines = [json.dumps(each, ensure_ascii=False) for each in found]
         written(project).write_text("[\n  " + ",\n  ".join(lines) + "\n]\n")
         print(f"{name}: {len(found)} answers", flush=True)

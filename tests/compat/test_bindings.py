@@ -12,7 +12,6 @@ from edgekit.compat.bindings import Binding
 from edgekit.compat.convert import Buffer, Date, from_user, to_user
 from edgekit.compat.rpc import python_from_rpc, python_to_rpc
 from edgekit.testing.client import TestClient
-from edgekit.web.spelling import Plain
 from tests.compat.loading import Load
 
 HEAD = "from workers import Response, WorkerEntrypoint\n"
@@ -41,7 +40,7 @@ async def test_kv_in_both_spellings_and_with_options_in_all_forms(env: Any):
     assert [key["name"] for key in listed["keys"]] == ["a", "b", "c"]
     assert await env.KV.get("nothing") is None
     value = await env.KV.get("c", "arrayBuffer")
-    assert (value.tobytes(), value.to_py()[0], bytes(value)) == (b"view", ord("v"), b"view")
+    assert (type(value), bytes(value)) == (memoryview, b"view")
     stream = await env.KV.get("a", {"type": "stream"})
     assert [chunk.to_bytes() async for chunk in stream] == [b"text"]
     assert await env["KV"]["get"]("a") == "text"
@@ -55,7 +54,7 @@ async def test_r2_objects(env: Any):
     assert (got.key, got.size, got.httpMetadata.contentType) == ("k", 4, "text/x")
     assert await got.text() == "text"
     whole = await (await env.R2.get("k")).arrayBuffer()
-    assert whole.to_bytes() == b"text"
+    assert whole.tobytes() == b"text"
     listed = await env.R2.list()
     assert [each.uploaded.toISOString()[-1] for each in listed.objects] == ["Z"]
     assert await env.R2.get("k", onlyIf={"uploadedAfter": datetime(2000, 1, 1)}) is not None
@@ -136,7 +135,7 @@ class Default(WorkerEntrypoint):
     )
     async with TestClient(first, services={"other": other}) as client:
         answer = await (await client.get("/")).json()
-    assert answer == ["Response", {"method": "PUT"}, ["Buffer", "Date"], 1, "x", 2020, 6]
+    assert answer == ["Response", {"method": "PUT"}, ["memoryview", "Date"], 1, "x", 2020, 6]
 
 
 def test_dates_keep_their_moment():
@@ -152,8 +151,9 @@ def test_dates_keep_their_moment():
 def test_values_that_are_the_same_stay_so():
     for value in (None, 1, "a", 1.5, True):
         assert to_user(value) is from_user(value) is value
-    assert to_user({"a": [b"x", {1}]}) == Plain(a=[b"x", {1}])
-    assert type(to_user({"a": b"x"})["a"]) is Buffer
+    assert to_user({"a": [b"x", {1}]}) == {"a": [b"x", {1}]}
+    assert to_user({"a": {"b": 1}}).a.b == 1
+    assert type(to_user({"a": b"x"})["a"]) is memoryview
     assert from_user((1, {"a": 2})) == [1, {"a": 2}]
     assert python_from_rpc(python_to_rpc({"a": (1,)})) == {"a": [1]}
 
@@ -171,4 +171,4 @@ def test_a_wrapped_function_converts_too():
     result = binding(Date(2020, 1, 1), a=Binding(5))
     assert result[1] == {"a": 5}
     assert result[0][0].tzinfo is not None
-    assert type(result[2]) is Buffer
+    assert type(result[2]) is memoryview

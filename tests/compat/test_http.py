@@ -220,6 +220,8 @@ def test_redirect():
     assert isinstance(response, Response)
     with pytest.raises(ValueError, match="redirect status"):
         Response.redirect("https://example.com/", 200)
+    with pytest.raises(TypeError, match="Unable to parse URL: /there"):
+        Response.redirect("/there")
 
 
 async def test_what_pyodides_response_has():
@@ -245,6 +247,12 @@ async def test_archives_are_unpacked(tmp_path: Path):
         archive.writestr("a.txt", "text")
     await Response(packed.getvalue()).unpack_archive(extract_dir=str(tmp_path), format="zip")
     assert (tmp_path / "a.txt").read_text() == "text"
+
+
+def test_headers_of_one_name_are_joined_but_for_cookies():
+    pairs = [("x", "1"), ("set-cookie", "a=1"), ["X", "2"], ("set-cookie", "b=2")]
+    raw = Response("x", headers=pairs).headers.raw
+    assert raw[:3] == [(b"x", b"1, 2"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
 
 
 def test_headers_of_a_response_are_its_own():

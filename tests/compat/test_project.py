@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -270,3 +271,18 @@ async def test_edgekits_own_app_with_an_entrypoint_stays_itself(tmp_path: Path):
         "Default = app.entrypoint()\nclass Named(WorkerEntrypoint): ...\n"
     )
     assert isinstance(load_target(resolve(None)), App)
+
+
+def test_a_plain_project_loads_nothing_that_it_does_not_use(tmp_path: Path):
+    (tmp_path / "wrangler.json").write_text('{"main": "main.py"}')
+    (tmp_path / "main.py").write_text(HELLO + ANSWER.replace("{value}", "'ok'"))
+    code = (
+        "import sys\nfrom edgekit.cli.target import load, resolve\nload(resolve(None))\n"
+        "print(*(name for name in sys.modules if name.startswith(('edgekit.compat.javascript', "
+        "'edgekit.compat.wsgi', 'edgekit.compat.asgi', 'js', 'pyodide', 'greenlet', 'aiohttp', 'urllib3')) "
+        "and not name.startswith('json')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

@@ -76,11 +76,19 @@ async def test_columns_are_known_without_rows_when_asked_for(sql: SQLiteSql):
         "SELECT * FROM t WHERE 0",
         "INSERT INTO t VALUES (1, 3) ON CONFLICT DO NOTHING RETURNING *",
     ):
-        assert (await run(sql, query))[0].columns == ()
         assert (await run(sql, query, columns=True))[0].columns == ("a", "b")
     (created,) = await run(sql, "CREATE TABLE u (a)", columns=True)  # not run a second time
     assert created.columns == ()
     assert await rows(sql, "SELECT count(*) FROM t") == [(1,)]
+
+
+async def test_columns_are_those_of_the_schema_as_it_is(sql: SQLiteSql):
+    other = SQLiteSql(sql._path, durable=False)
+    await run(sql, "CREATE TABLE t (a)", "INSERT INTO t VALUES (1)")
+    for name in ("a", "b", "c"):
+        assert (await run(sql, "SELECT * FROM t"))[0].columns == (name,)
+        await run(other, f"ALTER TABLE t RENAME COLUMN {name} TO {chr(ord(name) + 1)}")
+    await other.close()
 
 
 async def test_queries_of_one_run_are_done_all_or_none(sql: SQLiteSql):

@@ -34,6 +34,7 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
 PLACES = ("uvicorn", "workerd", "pyodide")
 
+
 @contextmanager
 def served(command: list[str], **options: Any) -> Iterator[str]:
     """A process that prints its address and ends with its stdin; the address."""

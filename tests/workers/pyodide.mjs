@@ -106,18 +106,24 @@ class Base {
   }
 }
 const waits = [];
+// The proxy of a coroutine is gone when the call returns: so it is waited for from within.
+const failed = (error) => console.error(String(error.message).slice(-4000));
+const waitUntil = (promise) => waits.push(promise.then((value) => value, failed));
 python.registerJsModule("_pyodide_entrypoint_helper", {
   cloudflareWorkersModule: {
     WorkerEntrypoint: Base,
     DurableObject: Base,
     WorkflowEntrypoint: Base,
     env,
-    waitUntil: (promise) => waits.push(promise),
+    waitUntil,
   },
   cloudflareSocketsModule: {},
   doAnImport: (name) => import(name),
-  patch_env_helper: function* () {
+  patch_env_helper: function* (patch) {
+    const before = { ...env };
+    Object.assign(env, patch instanceof Map ? Object.fromEntries(patch) : patch);
     yield;
+    Object.assign(env, before);
   },
   patchWaitUntil() {},
 });
@@ -167,7 +173,7 @@ async function entered(...given) {
 
 function context(props = {}) {
   return {
-    waitUntil: (promise) => waits.push(promise),
+    waitUntil,
     passThroughOnException() {},
     props,
     exports: Object.fromEntries(
@@ -224,6 +230,7 @@ const server = http.createServer(async (incoming, outgoing) => {
     const request = new Request(`http://${incoming.headers.host}${incoming.url}`, {
       method: incoming.method,
       headers,
+      cf: JSON.parse(headers.get("mf-cf-blob") ?? "null") ?? undefined,
       ...(hasBody && !["GET", "HEAD"].includes(incoming.method)
         ? { body: Readable.toWeb(incoming), duplex: "half" }
         : {}),

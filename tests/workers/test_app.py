@@ -12,6 +12,7 @@ import urllib.request
 from typing import Any, NamedTuple
 
 import pytest
+from websockets.sync.client import connect
 
 
 class Answer(NamedTuple):
@@ -188,3 +189,38 @@ def test_fetch_goes_out(url: str, addresses: dict[str, str]) -> None:
     target = urllib.parse.quote(f"{elsewhere}/echo", safe="")
     found = ask(f"{url}/proxy?to={target}", "POST", b"through")
     assert (found.body, found.headers["x-proxied"]) == (b"through", "200")
+
+
+def test_a_cron_fires(url: str, place: str) -> None:
+    if place == "workerd":
+        pytest.skip("nothing fires crons by hand in the simulator of 2024")
+    time = 1_790_000_000_000
+    found = ask(f"{url}/cdn-cgi/handler/scheduled?cron=*/5+*+*+*+*&time={time}")
+    assert (found.status, found.text) == (200, "ok")
+    assert ask(f"{url}/fired").json == ["*/5 * * * *", time]
+
+
+def test_web_sockets_echo(url: str, place: str) -> None:
+    if place == "pyodide":
+        pytest.skip("Node has no WebSocketPair")
+    with connect(f"{url.replace('http', 'ws')}/socket") as socket:
+        for message in ("text", b"\x00\xff", "é" * 1000):
+            socket.send(message)
+            assert socket.recv(timeout=30) == message
+        socket.close(4000, "enough")
+
+
+def test_web_sockets_go_out(url: str, place: str, addresses: dict[str, str]) -> None:
+    if place == "pyodide":
+        pytest.skip("Node's fetch opens no web sockets")
+    target = urllib.parse.quote(f"{addresses['uvicorn']}/socket", safe="")
+    assert ask(f"{url}/socket/ask?to={target}").json == ["text", [0, 255]]
+    with connect(f"{url.replace('http', 'ws')}/socket/through?to={target}") as socket:
+        socket.send("through")
+        assert socket.recv(timeout=30) == "through"
+
+
+def test_large_bodies_go_through(url: str, addresses: dict[str, str]) -> None:
+    data = bytes(range(256)) * 8192  # 2 MiB
+    target = urllib.parse.quote(f"{addresses['uvicorn']}/echo", safe="")
+    assert ask(f"{url}/proxy?to={target}", "POST", data).body == data

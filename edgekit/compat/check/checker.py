@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.compat import flags, platform
-from edgekit.compat.bundle import Bundle, Size, bundle
+from edgekit.compat.bundle import Bundle, bundle
 from edgekit.compat.check import code, frameworks, here, state
 from edgekit.compat.check.at_import import AtImport
 from edgekit.compat.check.findings import Findings
@@ -56,7 +56,7 @@ class Check:
     findings: Findings = field(default_factory=Findings)
     own: list[Source] = field(default_factory=list)
     packages: list[Source] = field(default_factory=list)
-    sizes: list[Size] = field(default_factory=list)
+    compressed: int = 0  # bytes of the upload, or a little more; 0 where it is not known
 
 
 def locate(text: str | None, config: Path | None = None, environment: str | None = None) -> Place:
@@ -144,8 +144,7 @@ def _run(place: Place, *, other_way: bool, notes: bool) -> Check:
     check_packages(findings, at_import, place.root, place.config, python)
     check_zones(findings, (r for r in readers if not r.quiet), place.root, place.config)
     if built is not None:
-        made.sizes = built.sizes()
-        check_size(findings, made.sizes, place.config or place.file)
+        made.compressed = check_size(findings, built, place.config or place.file)
     return made
 
 

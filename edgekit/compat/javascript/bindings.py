@@ -11,7 +11,6 @@ from typing import Any
 from edgekit.compat.javascript.convert import VIEWS, data, native, view
 from edgekit.compat.javascript.errors import rethrow
 from edgekit.compat.javascript.proxy import JsProxy, JsType, missing, unmangled
-from edgekit.compat.javascript.X
 from edgekit.compat.javascript.views import View, call
 from edgekit.context import ExecutionContext
 from edgekit.env import Env

@@ -60,7 +60,13 @@ def _maker(kind: type) -> Callable[[Any], Any] | None:
     global _loaded
     if not _loaded:
         _loaded = True
-        from edgekit.compat.javascript import bindings, web  # noqa: F401 - they fill VIEWS
+        from edgekit.compat.javascript import (  # noqa: F401 - they fill VIEWS
+            bindings,
+            caches,
+            sockets,
+            streams,
+            web,
+        )
     for base in kind.__mro__:
         if (make := VIEWS.get(base)) is not None:
             return make

@@ -258,8 +258,8 @@ class Reflect(JsProxy):
         return function(*args)
 
     @staticmethod
-    def construct(cls: Any, args: Any, *target: Any) -> Any:
-        return cls.new(*args)
+    def construct(target: Any, args: Any, *new_target: Any) -> Any:
+        return target.new(*args)
 
 
 Reflect = Reflect()  # type: ignore[assignment,misc]
@@ -372,7 +372,8 @@ def _cloned(value: Any, known: dict[int, Any]) -> Any:
         return value
     if type(value) is Object:
         fields: dict[str, Any] = {}
-        made: Any = known[id(value)] = Object.over(fields)
+        made: Any = Object.over(fields)
+        known[id(value)] = made
         for name, item in value._entries():
             fields[name] = _cloned(item, known)
         return made

@@ -7,6 +7,7 @@ from typing import Any
 
 from edgekit.compat import http
 from edgekit.compat.javascript.convert import native, view
+from edgekit.compat.javascript.errors import rethrow
 from edgekit.compat.javascript.proxy import JsNull
 from edgekit.errors import FetchError, UnsupportedError
 
@@ -78,6 +79,8 @@ async def pyfetch(
         answer = await ask(source if hasattr(source, "method") else str(source), **opened)
     except FetchError as error:
         raise AbortError(str(error)) from error
+    except Exception as error:
+        rethrow(error)
     return _seen(native(answer))
 
 

@@ -44,8 +44,7 @@ class _ObjectFunctions(JsType):
         """The object of these pairs."""
         made: dict[str, Any] = {}
         for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
-            key, value = pair
-            made[string(key)] = value
+            made[string(pair[0])] = pair[1]
         return Object.over(made)
 
     def keys(cls, value: Any) -> Array:
@@ -443,8 +442,8 @@ class Map(JsProxy):
     def __init__(self, pairs: Any = None) -> None:
         self._pairs: dict[Any, Any] = {}
         if pairs is not None and not isinstance(pairs, JsNull):
-            for key, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
-                self._pairs[_key(key)] = value
+            for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
+                self._pairs[_key(pair[0])] = pair[1]
 
     @property
     def size(self) -> int:

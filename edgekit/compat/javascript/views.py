@@ -39,14 +39,18 @@ class View(JsProxy):
     ) -> None:
         super().__init_subclass__(**kwargs)
         own = vars(cls)
+
+        def key(name: str) -> str:
+            return name if hasattr(of, name) else snake(name)
+
         nulls = frozenset(nullable.split())
         settable = frozenset(writes.split())
         for name in reads.split() + writes.split():
             if name not in own:
-                setattr(cls, name, _property(name, name in nulls, name in settable))
+                setattr(cls, name, _property(name, key(name), name in nulls, name in settable))
         for name in methods.split():
             if name not in own:
-                setattr(cls, name, _method(name, name in nulls))
+                setattr(cls, name, _method(name, key(name), name in nulls))
         if of is not None:
             VIEWS[of] = cls.over
 
@@ -67,8 +71,7 @@ class View(JsProxy):
         return self._it
 
 
-def _property(name: str, nullable: bool, settable: bool) -> property:
-    key = snake(name)
+def _property(name: str, key: str, nullable: bool, settable: bool) -> property:
     show = view_or_null if nullable else view
 
     def read(self: View) -> Any:
@@ -83,8 +86,7 @@ def _property(name: str, nullable: bool, settable: bool) -> property:
     return property(read, write if settable else None)
 
 
-def _method(name: str, nullable: bool) -> Any:
-    key = snake(name)
+def _method(name: str, key: str, nullable: bool) -> Any:
     show = view_or_null if nullable else view
 
     def method(self: View, *args: Any, **kwargs: Any) -> Any:

@@ -13,7 +13,7 @@ from edgekit.compat.javascript.convert import native, view, view_or_null
 from edgekit.compat.javascript.errors import TypeError_, rethrow
 from edgekit.compat.javascript.jsontext import parse, stringify
 from edgekit.compat.javascript.promises import promise
-from edgekit.compat.javascript.proxy import JsProxy, JsType
+from edgekit.compat.javascript.proxy import JsProxy
 from edgekit.compat.javascript.values import null, string
 from edgekit.compat.javascript.views import Events, Pairs, View, on_property
 from edgekit.web import abort, blob, events, formdata, headers, request, response, streams, url
@@ -165,33 +165,26 @@ class Request(
         self._it = request.Request(source, _options(init) or None)
 
 
-class _ResponseFunctions(JsType):
-    """The functions of `js.Response`; `json` is a method of responses too."""
+class _Json:
+    """`Response.json(value)` makes a response, `response.json()` reads one."""
 
-    def json(cls, value: Any = None, init: Any = None, **options: Any) -> Any:
-        """A response of `value` as JSON."""
-        text = stringify(value)
-        if text is None:
-            raise TypeError_("Value is not JSON serializable")
-        chosen = {**_options(init), **_options(options)}
-        given = headers.Headers(chosen.pop("headers", None))
-        if not given.has("content-type"):
-            given.set("content-type", "application/json")
-        try:
-            return view(response.Response(text.encode(), chosen, headers=given))
-        except Exception as error:
-            rethrow(error)
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return _json_response if instance is None else lambda: _Message.json(instance)
 
-    def redirect(cls, url: Any, status: int = 302) -> Any:
-        """A redirect to an absolute URL."""
-        try:
-            return view(response.Response.redirect(str(native(url)), int(status)))
-        except Exception as error:
-            rethrow(error)
 
-    def error(cls) -> Any:
-        """A network error."""
-        return view(response.Response.error())
+def _json_response(value: Any = None, init: Any = None, **options: Any) -> Any:
+    """A response of `value` as JSON."""
+    text = stringify(value)
+    if text is None:
+        raise TypeError_("Value is not JSON serializable")
+    chosen = {**_options(init), **_options(options)}
+    given = headers.Headers(chosen.pop("headers", None))
+    if not given.has("content-type"):
+        given.set("content-type", "application/json")
+    try:
+        return view(response.Response(text.encode(), chosen, headers=given))
+    except Exception as error:
+        rethrow(error)
 
 
 class Response(
@@ -199,14 +192,27 @@ class Response(
     of=response.Response,
     reads="status ok headers url type redirected bodyUsed webSocket cf",
     nullable="webSocket",
-    metaclass=_ResponseFunctions,
 ):
     """`Response.new(body, options)`, `Response.json(value)`, `Response.redirect(url, status)`."""
 
     __slots__ = ()
+    json = _Json()
 
     def __init__(self, body: Any = None, init: Any = None) -> None:
         self._it = response.Response(_body(body), _options(init) or None)
+
+    @staticmethod
+    def redirect(url: Any, status: int = 302) -> Any:
+        """A redirect to an absolute URL."""
+        try:
+            return view(response.Response.redirect(str(native(url)), int(status)))
+        except Exception as error:
+            rethrow(error)
+
+    @staticmethod
+    def error() -> Any:
+        """A network error."""
+        return view(response.Response.error())
 
     @property
     def statusText(self) -> str:

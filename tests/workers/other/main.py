@@ -24,7 +24,11 @@ class Default(WorkerEntrypoint):
         return Response(
             await request.bytes(),
             status=201,
-            headers={"x-method": request.method, "x-path": request.path, "x-given": request.headers.get("x-given", "")},
+            headers={
+                "x-method": request.method,
+                "x-path": request.path,
+                "x-given": request.headers.get("x-given", ""),
+            },
         )
 
     async def echo(self, value: Any) -> Any:

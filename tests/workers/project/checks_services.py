@@ -40,7 +40,8 @@ async def test_methods_are_called(env: Any) -> None:
 async def test_values_come_back_as_they_went(env: Any) -> None:
     moment = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
     for value in (None, True, 1, 1.5, "é", [1, None, "a"], {"a": None, "b": [{"c": 1}]}, 2**40):
-        assert await env.OTHER.echo(value) == value
+        found = await env.OTHER.echo(value)
+        assert found == value, f"{value!r} came back as {found!r}"
     assert await env.OTHER.echo(b"\x00\xff") == b"\x00\xff"
     assert await env.OTHER.echo(moment) == moment
     found = await env.OTHER.echo({"none": None, "bytes": b"\x00", "at": [moment]})

@@ -35,7 +35,7 @@ class Default(WorkerEntrypoint):
             try:
                 await request.text()
             except OSError as error:
-                return Response(f"{type(error).__mro__[-3].__name__}", status=400)
+                return Response(f"a second time: {isinstance(error, OSError)}", status=400)
         if path == "body":
             try:
                 return Response({"a": "dict"})
@@ -54,7 +54,7 @@ class Default(WorkerEntrypoint):
                 return Response(f"upstream said {found.status}: {'404' in str(error)}", status=502)
         if path == "exception":
             try:
-                await self.env.KV.get("k", "nonsense")
+                await self.env.KV.put("..", "x")
             except JsException as error:
                 return Response.json([error.name, error.message, str(error)], status=500)
         if path == "cloned":

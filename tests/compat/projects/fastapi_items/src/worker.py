@@ -22,7 +22,7 @@ class Item(BaseModel):
     tags: list[str] = []
 
 
-def env(request: Request):
+async def env(request: Request):
     return request.scope["env"]
 
 

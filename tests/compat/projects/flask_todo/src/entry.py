@@ -41,7 +41,7 @@ def upload():
 @app.get("/cookie")
 def cookie():
     response = make_response("baked")
-    response.set_cookie("a", "1", max_age=60)
+    response.set_cookie("a", "1", path="/a")
     response.set_cookie("b", "2", httponly=True)
     return response
 

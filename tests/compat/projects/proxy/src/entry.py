@@ -12,8 +12,9 @@ class Default(WorkerEntrypoint):
             return await self.origin(request, url)
         if url.path == "/get":
             return await fetch(f"{base}/origin/plain")
-        if url.path == "/post":
-            passed = Request(f"{base}/origin/echo", method=request.method, headers={"x-token": self.env.TOKEN}, body=request.body)
+        if url.path in ("/text", "/stream"):
+            body = request.body if url.path == "/stream" else await request.text()
+            passed = Request(f"{base}/origin/echo", method=request.method, headers={"x-token": self.env.TOKEN}, body=body)
             return await fetch(passed)
         if url.path == "/rewrite":
             found = await fetch(f"{base}/origin/plain")
@@ -27,7 +28,7 @@ class Default(WorkerEntrypoint):
             found = await fetch(f"{base}/origin/plain")
             return found.replace_body((await found.text())[::-1])
         if url.path == "/same":
-            return await fetch(request.url.replace("/same", "/origin/plain"), headers=request.headers)
+            return await fetch(request.url.replace("/same", "/origin/plain"), headers={"x-from": request.headers["user-agent"]})
         return Response("?", status=404)
 
     async def origin(self, request, url):

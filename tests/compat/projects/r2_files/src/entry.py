@@ -8,10 +8,10 @@ class Default(WorkerEntrypoint):
         key = unquote(urlparse(request.url).path[1:])
         bucket = self.env.BUCKET
         match request.method:
-            case "PUT":
+            case "PUT" | "POST":
                 kept = await bucket.put(
                     key,
-                    request.body,
+                    await request.bytes() if request.method == "PUT" else request.body,
                     httpMetadata={"contentType": request.headers["content-type"]},
                     customMetadata={"by": request.headers.get("x-by", "nobody")},
                 )

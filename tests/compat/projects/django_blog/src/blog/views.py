@@ -18,7 +18,8 @@ def setup(request):
     with connection.schema_editor() as editor:
         editor.create_model(Author)
         editor.create_model(Post)
-    return HttpResponse("tables: " + ", ".join(sorted(connection.introspection.table_names())), content_type="text/plain")
+    names = sorted(name for name in connection.introspection.table_names() if name.startswith("blog_"))
+    return HttpResponse("tables: " + ", ".join(names), content_type="text/plain")
 
 
 @require_POST
