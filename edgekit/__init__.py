@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from edgekit.web.blob import File as File
     from edgekit.web.formdata import FormData as FormData
     from edgekit.web.headers import Headers as Headers
+    from edgekit.web.html_rewriter import HTMLRewriter as HTMLRewriter
     from edgekit.web.request import Request as Request
     from edgekit.web.response import Response as Response
     from edgekit.web.streams import ReadableStream as ReadableStream
@@ -89,6 +90,7 @@ _HOME = {
     "File": "edgekit.web.blob",
     "FormData": "edgekit.web.formdata",
     "ForwardableEmailMessage": "edgekit.bindings.email_incoming",
+    "HTMLRewriter": "edgekit.web.html_rewriter",
     "HTTPError": "edgekit.errors",
     "Headers": "edgekit.web.headers",
     "Hyperdrive": "edgekit.bindings.hyperdrive",
@@ -125,6 +127,7 @@ _HOME = {
 
 # Where real Workers have another class, or function, of that name: over the platform's own objects.
 _ON_WORKERS = {
+    "HTMLRewriter": "edgekit.on_workers.html_rewriter",
     "Cache": "edgekit.on_workers.caches",
     "D1Database": "edgekit.on_workers.d1",
     "Fetcher": "edgekit.on_workers.services",

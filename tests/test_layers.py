@@ -52,7 +52,9 @@ def test_portable_rooms_load_only_what_real_workers_have():
 
 
 def test_no_inner_module_imports_the_package_itself():
-    for file in PACKAGE.rglob("*.py"):
+    # But one, which asks where the public names are, to follow a program's imports.
+    asks = PACKAGE / "compat" / "modulegraph.py"
+    for file in {*PACKAGE.rglob("*.py")} - {asks}:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 assert "edgekit" not in [alias.name for alias in node.names], file

@@ -145,9 +145,7 @@ def _document(result: Check, found: list[Finding]) -> dict[str, Any]:
                 "message": each.what,
                 "reason": each.about.reason,
                 "remedy": each.advice,
-                "reached_from": [
-                    {"file": _shown(file), "line": line} for file, line in each.chain
-                ],
+                "reached_from": [{"file": _shown(file), "line": line} for file, line in each.chain],
             }
             for each in found
         ],
@@ -198,5 +196,3 @@ def _shown(file: Path) -> str:
     from edgekit.cli.faults import shown
 
     return shown(file)
-
-

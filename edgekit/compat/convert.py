@@ -255,3 +255,10 @@ def also_javascripts(error: EdgekitError) -> None:
     from edgekit.compat.javascript.errors import thrown
 
     thrown(error)
+
+
+def view(value: Any) -> Any:
+    """What `js_object` is."""
+    from edgekit.compat.javascript.convert import view
+
+    return view(value)

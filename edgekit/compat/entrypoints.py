@@ -19,7 +19,7 @@ from edgekit import entrypoints
 from edgekit.asgi_call import Mounted
 from edgekit.compat import greenlets
 from edgekit.compat.bindings import Binding, wrap_env
-from edgekit.compat.convert import from_user, to_user
+from edgekit.compat.convert import from_user, to_user, view
 from edgekit.compat.flags import effective
 from edgekit.compat.http import IncomingRequest, adopt
 from edgekit.context import ExecutionContext
@@ -252,13 +252,6 @@ def _global(function: Callable[..., Any], see: Callable[[Any], Any]) -> Dispatch
         return run(function, *given[:count])
 
     return dispatch
-
-
-def view(value: Any) -> Any:
-    """A value as code without the SDK sees it."""
-    from edgekit.compat.javascript.convert import view
-
-    return view(value)
 
 
 def native(value: Any) -> Any:

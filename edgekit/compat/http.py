@@ -9,27 +9,25 @@ both ways work here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from enum import StrEnum
+from collections.abc import Mapping
 from http import HTTPMethod
 from typing import Any
 
 from edgekit import errors, host
 from edgekit.asgi import AsgiRequest, Receive, Scope
+from edgekit.compat import forms
 from edgekit.compat.convert import (
     Buffer,
     Constructor,
     Object,
-    Stream,
     adopt_stream,
     also_javascripts,
     from_user,
     left,
+    view,
 )
-from edgekit.web.blob import Blob as WebBlob
-from edgekit.web.blob import File as WebFile
+from edgekit.compat.forms import Blob, FormData
 from edgekit.web.body import TEXT, Body, encode_text
-from edgekit.web.formdata import FormData as WebFormData
 from edgekit.web.headers import Headers as WebHeaders
 from edgekit.web.request import HeadersInit
 from edgekit.web.request import Request as WebRequest
@@ -397,116 +395,6 @@ class Response(FetchResponse):
             raise
 
 
-class BlobEnding(StrEnum):
-    """What becomes of the line ends of a Blob's text."""
-
-    TRANSPARENT = "transparent"
-    NATIVE = "native"
-
-
-class Blob(WebBlob):
-    """Bytes with a media type: `Blob(parts, content_type)`; a single part needs no list."""
-
-    __slots__ = ()
-    constructor = Constructor("Blob")
-
-    def __init__(
-        self, blob_parts: Any = (), content_type: str | None = None, endings: Any = None, **js: Any
-    ) -> None:
-        super().__init__(
-            _parts(blob_parts), content_type or js.get("type") or "", str(endings or "transparent")
-        )
-
-    @property
-    def content_type(self) -> str:
-        """The media type."""
-        return self._type
-
-    @property
-    def js_object(self) -> Any:
-        """The same, as code of JavaScript's has it."""
-        return view(self)
-
-    async def array_buffer(self) -> Buffer:
-        """All of it."""
-        return Buffer(self._read())
-
-    def stream(self) -> Stream:
-        """A stream of it."""
-        return adopt_stream(super().stream())
-
-    def slice(
-        self, start: int | None = None, end: int | None = None, content_type: str | None = None
-    ) -> Blob:
-        """The bytes from `start` up to `end`; nothing is copied."""
-        return adopt(super().slice(start or 0, end, content_type or ""))  # type: ignore[no-any-return]
-
-
-class File(Blob, WebFile):
-    """A Blob with a name and a time."""
-
-    __slots__ = ()
-    constructor = Constructor("File")
-
-    def __init__(
-        self,
-        blob_parts: Any = (),
-        filename: str = "",
-        content_type: str | None = None,
-        endings: Any = None,
-        last_modified: int | None = None,
-        **js: Any,
-    ) -> None:
-        if isinstance(blob_parts, WebFile):
-            filename = filename or blob_parts.name
-            last_modified = last_modified or blob_parts.last_modified
-        WebFile.__init__(
-            self,
-            _parts(blob_parts),
-            filename,
-            content_type or js.get("type") or "",
-            last_modified or js.get("lastModified"),
-            str(endings or "transparent"),
-        )
-
-
-class FormData(WebFormData):
-    """The pairs of a form, of a dict or another form; None for a name that is not there."""
-
-    __slots__ = ()
-    constructor = Constructor("FormData")
-
-    def __init__(self, form_data: Any = None) -> None:
-        if hasattr(type(form_data), "_to_edgekit"):
-            form_data = from_user(form_data)
-        if not (form_data is None or isinstance(form_data, Mapping | Iterable)):
-            raise TypeError("Expected form_data to be a dict or an instance of FormData")
-        super().__init__(form_data)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.get(name)
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        if isinstance(value, list):
-            raise TypeError("Expected single item in arguments to FormData.__setitem__")
-        self.set(name, value)
-
-    def append(self, name: str, value: Any, filename: str | None = None) -> None:
-        """Add a pair at the end."""
-        super().append(name, value, filename)
-        name, value = self._pairs[-1]
-        self._pairs[-1] = name, adopt(value)
-
-    def get_all(self, name: str) -> list[Any]:
-        """Every value of that name."""
-        return super().get_all(name)
-
-    @property
-    def js_object(self) -> Any:
-        """The same, as code of JavaScript's has it."""
-        return view(self)
-
-
 async def fetch(resource: Any, init: Any = None, **options: Any) -> Response:
     """Send a request; its options as keywords, or as one dict.
 
@@ -533,17 +421,7 @@ def adopt(value: Any) -> Any:
     if kind in _CLASSES:
         value.__class__ = _CLASSES[kind]
         return value
-    if kind is WebBlob or kind is WebFile:
-        blob = Blob.__new__(Blob) if kind is WebBlob else File.__new__(File)
-        blob._fill(value._slices, value._type)
-        if isinstance(blob, File):
-            blob.name, blob.last_modified = value.name, value.last_modified
-        return blob
-    if kind is WebFormData:
-        form = FormData.__new__(FormData)
-        form._pairs = [(name, adopt(item)) for name, item in value._pairs]
-        return form
-    return value
+    return forms.adopt(value)
 
 
 def as_body(body: Any) -> Any:
@@ -579,18 +457,3 @@ def _pairs(headers: Any) -> Any:
         else:  # a second value stands beside the first, as JavaScript's Headers send it
             pairs[key] = (name, f"{pairs[key][1]}, {value}" if key in pairs else value)
     return [*pairs.values(), *cookies]
-
-
-def _parts(parts: Any) -> Any:
-    if hasattr(type(parts), "_to_edgekit"):
-        parts = from_user(parts)
-    if isinstance(parts, list | tuple):
-        return [_parts(part) for part in parts]
-    return parts
-
-
-def view(value: Any) -> Any:
-    """What `js_object` is."""
-    from edgekit.compat.javascript.convert import view
-
-    return view(value)

@@ -95,6 +95,12 @@ class Graph:
     problems: list[str] = field(default_factory=list)
 
 
+def left_out(name: str) -> str | None:
+    """The room of edgekit that one of its public names is in, where Workers have no such room."""
+    room = (edgekit.home(name, on_workers=True) or "").split(".")[1:2]
+    return f"edgekit.{room[0]}" if room and room[0] in ROOMS_LEFT_OUT else None
+
+
 def trace(
     root: Path, names: list[str], *, path: list[str] | None = None, known: Graph | None = None
 ) -> Graph:
@@ -165,7 +171,7 @@ class _Tracer:
         if top == "edgekit":
             self._need_edgekit(name, names, where)
         elif self._place(self._root, top) is not None:
-            if self._add(self.graph.own, self._root, name, names) is None and where:
+            if not self._add(self.graph.own, self._root, name, names) and where:
                 self.graph.problems.append(f"{where}: there is no module {name!r}")
         elif top not in PLATFORM and top not in sys.stdlib_module_names:
             self._need_package(top, name, names, where)
@@ -209,15 +215,16 @@ class _Tracer:
         names: tuple[str, ...],
         *,
         foreign: bool = False,
-    ) -> Module | None:
-        """A module with the packages above it, and of `names` those that are modules below it."""
+    ) -> bool:
+        """A module with the packages above it, and of `names` those that are modules below it; whether
+        it is there.
+        """
         parts = name.split(".")
-        module = None
         for depth in range(1, len(parts) + 1):
             dotted = ".".join(parts[:depth])
             file = self._place(root, dotted)
             if file is None:
-                return None
+                return False
             if file.is_dir():  # a package without __init__.py
                 continue
             module = into.get(dotted) or self._known.get(dotted) or Module(dotted, file)
@@ -228,7 +235,7 @@ class _Tracer:
         for each in names:
             if self._place(root, f"{name}.{each}") is not None:
                 self._add(into, root, f"{name}.{each}", (), foreign=foreign)
-        return module
+        return True
 
     def _place(self, root: Path, dotted: str) -> Path | None:
         key = (root, dotted)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import js
 from pyodide.ffi import JsException, to_js
 
 from edgekit.errors import BindingError, DataCloneError, WebSyntaxError
 from edgekit.on_workers.convert import into_js, text_of
 from edgekit.on_workers.http import stream_into_js
+from edgekit.web.blob import Blob
 from edgekit.web.spelling import camel
 from edgekit.web.streams import ReadableStream
 
@@ -53,11 +55,22 @@ def given(**options: Any) -> Any:
 
 
 def data(value: Any) -> Any:
-    """A value to be stored: text, bytes or a stream."""
+    """A value to be stored: text, bytes, a Blob or a stream.
+
+    R2 takes streams whose length is known: those that came from the platform, and those of Blobs.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, bytes | bytearray | memoryview):
         return to_js(bytes(value))
+    if isinstance(value, Blob):
+        return _fixed(value.stream(), value.size)
     if hasattr(value, "__aiter__") or hasattr(value, "__next__"):
         value = value if isinstance(value, ReadableStream) else ReadableStream(value)
     return stream_into_js(value) if isinstance(value, ReadableStream) else into_js(value)
+
+
+def _fixed(stream: ReadableStream, size: int) -> Any:
+    ends = js.FixedLengthStream.new(size)
+    stream_into_js(stream).pipeTo(ends.writable)  # goes on while the other end is read
+    return ends.readable

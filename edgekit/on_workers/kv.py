@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from pyodide.ffi import to_js
@@ -9,7 +10,7 @@ from pyodide.ffi import to_js
 from edgekit.bindings.kv import KVListKey, KVListResult, KVValue
 from edgekit.errors import KVError, KVTypeError
 from edgekit.on_workers.calls import Errors, data, given
-from edgekit.on_workers.convert import from_js, is_null
+from edgekit.on_workers.convert import from_js, is_null, jsnull
 from edgekit.web.spelling import Spelled, options
 
 _ERRORS = Errors(KVError, TypeError=KVTypeError)
@@ -26,6 +27,9 @@ class KVNamespace(Spelled):
     @options
     async def get(self, key: Any, type: Any = "text", *, cache_ttl: Any = None) -> Any:
         if isinstance(key, list | tuple):
+            if jsnull is None:  # Workers of that time read one key at a time
+                each = [self.get(name, type, cache_ttl=cache_ttl) for name in key]
+                return dict(zip(key, await asyncio.gather(*each), strict=True))
             found = await self._read("get", to_js(list(key)), type, cache_ttl)
             return {name: from_js(value) for name, value in found.items()}
         if cache_ttl is None and type == "text":
@@ -38,6 +42,9 @@ class KVNamespace(Spelled):
         self, key: Any, type: Any = "text", *, cache_ttl: Any = None
     ) -> Any:
         if isinstance(key, list | tuple):
+            if jsnull is None:
+                each = [self.get_with_metadata(name, type, cache_ttl=cache_ttl) for name in key]
+                return dict(zip(key, await asyncio.gather(*each), strict=True))
             found = await self._read("getWithMetadata", to_js(list(key)), type, cache_ttl)
             return {
                 name: None if is_null(each) else _with_metadata(each, bulk=True)

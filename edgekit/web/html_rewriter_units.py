@@ -419,14 +419,11 @@ class Element(Unit):
         if not name:
             raise WebTypeError("Parser error: Attribute name can't be empty.")
         _refuse(_FORBIDDEN_IN_ATTRIBUTE_NAME, name, "attribute")
-        changed = Attribute(name, value, f'{name}="{value.replace(chr(34), "&quot;")}"')
         found = list(self._attributes)
-        for at, each in enumerate(found):
-            if each.name == name:
-                found[at] = changed
-                break
-        else:
-            found.append(changed)
+        at = next((at for at, each in enumerate(found) if each.name == name), len(found))
+        written = found[at].source[: len(name)] if at < len(found) else name
+        quoted = value.replace('"', "&quot;")
+        found[at : at + 1] = [Attribute(name, value, f'{written}="{quoted}"')]
         self._attributes = found
         self._source = None
         return self

@@ -19,9 +19,9 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-# Of the server's making or its choice.
+# Of the server's making or its choice, and a cache's clock.
 _SERVERS = frozenset(
-    {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
+    {"age", "connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 )
 _LONG = 10_000  # bytes, above which only a digest is kept
 _PATIENCE = 30.0  # seconds until an event has had its effect
@@ -70,7 +70,7 @@ def _ask(host: str, method: str, target: str, wanted: Ask) -> Answer:
     finally:
         connection.close()
     pairs = [(name.lower(), value) for name, value in response.getheaders()]
-    kept = sorted([n, _placeless(v, host)] for n, v in pairs if n not in _SERVERS)
+    kept = sorted([n, _placeless(_tidy(n, v), host)] for n, v in pairs if n not in _SERVERS)
     answer: Answer = {"status": response.status, "headers": kept}
     if len(raw) > _LONG:
         return answer | {"size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
@@ -94,6 +94,11 @@ def _talk(host: str, target: str, wanted: Ask) -> Answer:
         except ConnectionClosed as error:
             end = error.rcvd
     return {"received": received, "closed": [end.code, end.reason] if end else None}
+
+
+def _tidy(name: str, value: str) -> str:
+    """Flask gives out a set."""
+    return ", ".join(sorted(value.split(", "))) if name == "allow" else value
 
 
 def _placeless(text: str, host: str) -> str:

@@ -344,7 +344,6 @@ _ALL = [
             *_gets("/page", "/page", "/other", "/named/page", "/named/page", "/purge", "/page"),
             Ask("PURGE /other"),
         ),
-        not_real="Node has no caches",
     ),
     Project(
         "webhook",

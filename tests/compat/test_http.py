@@ -13,12 +13,10 @@ import pytest
 
 from edgekit.asgi import AsgiRequest
 from edgekit.compat.convert import Buffer
+from edgekit.compat.forms import Blob, File, FormData
 from edgekit.compat.http import (
-    Blob,
     BodyUsedError,
     FetchResponse,
-    File,
-    FormData,
     Headers,
     HttpStatusError,
     IncomingRequest,

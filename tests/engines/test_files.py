@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import errno
 import fcntl
 import os
@@ -87,6 +88,7 @@ async def test_what_a_dead_writer_has_left_is_removed_unless_a_record_names_it(
     unnamed = await finished(blobs)
     name = named.name
     del named, unnamed  # as if their process had died: nobody holds their locks any more
+    gc.collect()
     await sweep(records, blobs, now=NOW)
     assert files(root) == [f"{name[:2]}/{name}"]
     reader = await blobs.open([Piece(name, 5)], 0, 5)

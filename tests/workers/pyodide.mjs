@@ -83,12 +83,23 @@ for (const [key, name] of Object.entries(CLASSES)) {
   for (const binding of Array.isArray(given) ? given : Object.keys(given)) names[binding] = name;
 }
 if (bindings.assets?.binding) names[bindings.assets.binding] = "Fetcher";
+// A request's body has a known length in workerd, which R2 asks for, but not on the way to the stand-in.
+globalThis.FixedLengthStream = class extends TransformStream {
+  constructor() {
+    super();
+  }
+};
+async function put(bucket, key, value, options) {
+  const stream = value instanceof ReadableStream;
+  return await bucket.put(key, stream ? await new Response(value).arrayBuffer() : value, options);
+}
 function named(target, name) {
   const constructor = { name };
   return new Proxy(target, {
     get(object, key) {
       if (key === "constructor") return constructor;
       const value = Reflect.get(object, key);
+      if (name === "R2Bucket" && key === "put") return (...given) => put(object, ...given);
       return typeof value === "function" ? value.bind(object) : value;
     },
   });

@@ -30,6 +30,7 @@ class AtImport:
         self.findings = findings
         self.importing = Importing(program, python, self._visit)
         self.machine_code: dict[str, Wanted] = {}  # packages that the platform must have
+        self._missing: set[tuple[str, str]] = set()
 
     def report_modules(self) -> None:
         """Report the modules that are not there; once all imports are known."""
@@ -50,7 +51,8 @@ class AtImport:
             dotted = moment.scope.resolve(node.value)
             dotted = dotted and self.program.follow(dotted)
             if dotted == "workers.env" and isinstance(node.ctx, ast.Load):
-                self._report("P010", node, moment, f"env.{node.attr} {_AT_IMPORT}", None)
+                # Allowed, but it is the value of the deployment that is kept.
+                self._report("P010", node, moment, f"env.{node.attr} {_AT_IMPORT}", "warning")
 
     def _called(self, node: ast.Call, dotted: str, moment: Moment) -> None:
         shown = f"{dotted}() {_AT_IMPORT}"
@@ -121,7 +123,12 @@ class AtImport:
                     self.machine_code.setdefault(package, wanted)
             return
         if (why := platform.missing(top, self.python)) is not None:
-            self._report_module("P012", wanted, why, severity)
+            if top == "distutils" and "_distutils_hack" in self.importing.imported:
+                return  # setuptools brings one
+            # One line of a package is enough: where one import fails, all do.
+            if (top, moment.source.package) not in self._missing or moment.own:
+                self._missing.add((top, moment.source.package))
+                self._report_module("P012", wanted, why, severity)
 
     def _report_module(
         self, rule: str, wanted: Wanted, what: str, severity: Severity | None

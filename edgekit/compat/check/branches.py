@@ -67,7 +67,9 @@ def _compared(
         if isinstance(right, ast.Constant):
             if isinstance(op, ast.Eq | ast.NotEq):
                 return (text == right.value) == isinstance(op, ast.Eq)
-        elif isinstance(op, ast.In | ast.NotIn) and isinstance(right, ast.Tuple | ast.List | ast.Set):
+        elif isinstance(op, ast.In | ast.NotIn) and isinstance(
+            right, ast.Tuple | ast.List | ast.Set
+        ):
             values = [each.value for each in right.elts if isinstance(each, ast.Constant)]
             return (text in values) == isinstance(op, ast.In)
         return None

@@ -12,15 +12,15 @@ Entry = tuple[str, Severity | None]
 
 
 def _table(*groups: tuple[str, Severity | None, str]) -> dict[str, Entry]:
-    return {
-        name: (rule, severity) for rule, severity, names in groups for name in names.split()
-    }
+    return {name: (rule, severity) for rule, severity, names in groups for name in names.split()}
 
 
 _LOOPS = ("asyncio.get_running_loop()", "asyncio.get_event_loop()", "asyncio.new_event_loop()")
 
 
-def _of_loop(rule: str, severity: Severity | None, methods: str) -> tuple[str, Severity | None, str]:
+def _of_loop(
+    rule: str, severity: Severity | None, methods: str
+) -> tuple[str, Severity | None, str]:
     return rule, severity, " ".join(f"{loop}.{m}" for loop in _LOOPS for m in methods.split())
 
 
@@ -46,7 +46,7 @@ CALLS = _table(
     _of_loop("P003", None, "run_in_executor set_default_executor"),
     ("P004", None, """
         multiprocessing.Process multiprocessing.Pool multiprocessing.pool.Pool multiprocessing.Manager
-        multiprocessing.get_context concurrent.futures.ProcessPoolExecutor
+        multiprocessing.get_context().Process multiprocessing.get_context().Pool concurrent.futures.ProcessPoolExecutor
         concurrent.futures.process.ProcessPoolExecutor os.fork os.forkpty pty.fork
         multiprocessing.shared_memory.SharedMemory
     """),
@@ -115,9 +115,6 @@ CALLS = _table(
         os.cpu_count os.process_cpu_count multiprocessing.cpu_count os.getpid os.getppid os.uname
         socket.gethostname socket.getfqdn platform.node platform.uname platform.platform
         sys.setrecursionlimit os.getloadavg os.sched_getaffinity
-    """),
-    ("P031", None, """
-        edgekit.EdgeMiddleware edgekit.middleware.EdgeMiddleware
     """),
 )  # fmt: skip
 

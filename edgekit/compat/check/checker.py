@@ -116,10 +116,10 @@ def _run(place: Place, *, other_way: bool, notes: bool) -> Check:
         here.check_configuration(findings, place.config, document)
     if place.file is None:
         return made
-    built = None if other_way or place.package else _bundle(place, findings)
+    built, refused = (None, "") if other_way or place.package else _bundle(place)
     path = [*_vendored(place), *sys.path]
     program = Program(place.root, path, only=place.package)
-    if built is not None and built.graph is not None:
+    if built is not None:
         program.given = {**built.graph.own, **built.graph.foreign}
     at_import = AtImport(program, python, findings)
     at_import.importing.module(place.module)
@@ -143,6 +143,8 @@ def _run(place: Place, *, other_way: bool, notes: bool) -> Check:
     check_date(findings, place.config, python, document.get("compatibility_date"))
     check_packages(findings, at_import, place.root, place.config, python)
     check_zones(findings, (r for r in readers if not r.quiet), place.root, place.config)
+    if refused and not any(each.severity == "error" for each in findings.found.values()):
+        findings.add("P032", place.file, 0, refused)
     if built is not None:
         made.compressed = check_size(findings, built, place.config or place.file)
     return made
@@ -205,19 +207,20 @@ def _follow_later_imports(reader: Reader) -> None:
                 importing.module(name, ((source.file, getattr(at.node, "lineno", 0)),))
 
 
-def _bundle(place: Place, findings: Findings) -> Bundle | None:
-    """What would be deployed; None where `build` refuses, which it says itself."""
+def _bundle(place: Place) -> tuple[Bundle | None, str]:
+    """What would be deployed, or why `build` refuses."""
     assert place.file is not None
     try:
-        return bundle(
+        made = bundle(
             place.file,
             place.attribute,
             place.config,
             out=place.root / ".edgekit" / "build",
             path=[*_vendored(place), *sys.path],
         )
-    except ConfigError:
-        return None
+    except ConfigError as error:
+        return None, str(error)
+    return made, ""
 
 
 def _vendored(place: Place) -> list[str]:

@@ -7,6 +7,7 @@ import ast
 from edgekit.compat.check import calls
 from edgekit.compat.check.program import Scope
 from edgekit.compat.check.reading import At, Reader
+from edgekit.compat.modulegraph import ROOMS_LEFT_OUT, left_out
 
 GLOBAL_HANDLERS = frozenset(
     {"on_fetch", "on_scheduled", "on_queue", "on_alarm", "on_trace", "on_pubsub", "on_email"}
@@ -38,6 +39,8 @@ def check(reader: Reader) -> None:
                 _imported(reader, at, module.partition(".")[0], module)
                 if module == "js":
                     _from_js(reader, at.node)
+                elif module == "edgekit":
+                    _from_edgekit(reader, at.node)
             case ast.Expr(value=ast.Call() as call):
                 if _makes_task(reader, call, at.scope):
                     reader.report("P022", call, "a task that nobody waits for")
@@ -54,9 +57,7 @@ def check(reader: Reader) -> None:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 if reader.is_main and at.scope.above is None and name in GLOBAL_HANDLERS:
                     off = "python_no_global_handlers" in reader.flags
-                    why = (
-                        "is not called with this compatibility date" if off else "is the old form"
-                    )
+                    why = "is not called with this compatibility date" if off else "is the old form"
                     reader.report("P021", at.node, f"{name} {why}", "error" if off else None)
 
 
@@ -70,8 +71,6 @@ def _call(reader: Reader, node: ast.Call, scope: Scope) -> None:
         return
     if dotted == "sqlite3.connect" and _first_is(node, ":memory:"):
         return
-    if dotted == "logging.handlers.QueueListener" or dotted.endswith("ThreadPoolExecutor"):
-        pass
     reader.report(entry[0], node, f"{dotted}()", entry[1])
 
 
@@ -163,8 +162,14 @@ def _sets_user_agent(keyword: ast.keyword) -> bool:
 def _imported(reader: Reader, at: At, top: str, name: str) -> None:
     if top in _LIMITED and not reader.program.is_own(top):
         reader.report("P013", at.node, top)
-    if top == "edgekit" and name.split(".")[1:2] in (["cli"], ["compat"], ["runtime"], ["testing"]):
+    if top == "edgekit" and name.split(".")[1:2] and name.split(".")[1] in ROOMS_LEFT_OUT:
         reader.report("P031", at.node, f"{name} is for ASGI servers and for tests")
+
+
+def _from_edgekit(reader: Reader, node: ast.ImportFrom) -> None:
+    for alias in node.names:
+        if room := left_out(alias.name):
+            reader.report("P031", node, f"{alias.name} is of {room}, which is not on Workers")
 
 
 def _from_js(reader: Reader, node: ast.ImportFrom) -> None:

@@ -8,6 +8,15 @@ from edgekit.compat.check.program import Scope
 from edgekit.compat.check.reading import At, Reader
 
 _APPS = ("fastapi.FastAPI()", "starlette.applications.Starlette()")
+_WSGI = ("flask.Flask()", "django.core.wsgi.get_wsgi_application()", "bottle.Bottle()")
+_OTHER_APPS = (
+    *_WSGI,
+    "litestar.Litestar()",
+    "quart.Quart()",
+    "blacksheep.Application()",
+    "falcon.asgi.App()",
+    "django.core.asgi.get_asgi_application()",
+)
 _ROUTERS = (*_APPS, "fastapi.APIRouter()", "fastapi.routing.APIRouter()")
 _VERBS = frozenset(
     "get post put patch delete head options trace api_route route exception_handler".split()  # noqa: SIM905
@@ -25,6 +34,8 @@ _LIFESPANS = ("lifespan", "on_startup", "on_shutdown")
 
 def check(reader: Reader) -> None:
     """All rules of this file."""
+    if reader.is_main:
+        _main(reader)
     for at in reader.nodes():
         match at.node:
             case ast.FunctionDef():
@@ -37,6 +48,24 @@ def check(reader: Reader) -> None:
                 if reader.dotted(annotation, at.scope) == "fastapi.UploadFile":
                     what = "an uploaded file above 1 MiB is kept in a file, by threads"
                     reader.report("P002", at.node, what, "note")
+
+
+def _main(reader: Reader) -> None:
+    """An app of another framework where Workers look for a Worker."""
+    scope = reader.source.scope
+    if scope.bound("Default") or not scope.bound("app"):
+        return
+    made = scope.bound("app")[-1]
+    dotted = reader.dotted(made, scope) if isinstance(made, ast.expr) else None
+    if dotted in (*_APPS, *_OTHER_APPS):
+        gateway = "wsgi" if dotted in _WSGI else "asgi"
+        reader.report(
+            "P031",
+            made,
+            f"app is {dotted.removesuffix('()')}, which is no Worker",
+            remedy=f"Default = workers.{gateway}.entrypoint(app)"
+            + ("" if gateway == "wsgi" else ", or mount it in an edgekit.App"),
+        )
 
 
 def _endpoint(reader: Reader, at: At, node: ast.FunctionDef) -> None:

@@ -123,7 +123,7 @@ def _module(reader: Reader, at: At, name: str) -> None:
         return
     if top == "micropip":
         reader.report("H004", at.node, top, remedy="pip install what it would install.")
-    elif top in ("js", "pyodide", "workers") and _offered(name) is None:
+    elif top in ("pyodide", "workers") and _offered(name) is None:
         reader.report("H004", at.node, name)
 
 

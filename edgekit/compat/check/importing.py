@@ -59,27 +59,29 @@ class Importing:
     imported: dict[str, Source] = field(default_factory=dict)
     called: set[int] = field(default_factory=set)  # ids of the functions that ran
 
-    def module(self, name: str, chain: tuple[Place, ...] = ()) -> Source | None:
+    def module(
+        self, name: str, chain: tuple[Place, ...] = (), *, lenient: bool = False
+    ) -> Source | None:
         """Import a module with the packages above it; each once."""
         parts = name.split(".")
         source = None
         for length in range(1, len(parts) + 1):
-            source = self._one(".".join(parts[:length]), chain)
+            source = self._one(".".join(parts[:length]), chain, lenient)
         return source
 
-    def _one(self, name: str, chain: tuple[Place, ...]) -> Source | None:
+    def _one(self, name: str, chain: tuple[Place, ...], lenient: bool) -> Source | None:
         if name in self.imported:
             return self.imported[name]
         top = name.partition(".")[0]
-        if top == "edgekit" or (
-            self.program.packaged(top) and top in platform.offered(self.python)
-        ):
-            # edgekit is held to this by its own tests; the platform's own packages are its business.
+        there = platform.offered(self.python).get(top) if self.program.packaged(top) else None
+        if top == "edgekit" or (there is not None and there.compiled):
+            # edgekit is held to this by its own tests, and the platform has its own build of the other.
             return None
         source = self.program.source(name)
         if source is not None:
             self.imported[name] = source
-            moment = Moment(source, source.scope, chain)
+            # An import that fails further down fails up here too, where somebody provides for it.
+            moment = Moment(source, source.scope, chain, lenient=lenient)
             self.body(source.tree.body, moment)
         return source
 
@@ -219,7 +221,9 @@ class Importing:
             return  # it comes from a branch that is not taken
         self.called.add(id(found.node))
         chain = (*moment.chain, (moment.source.file, node.lineno))
-        inner = Moment(source, found.inside, chain, moment.certain, moment.depth + 1)
+        inner = Moment(
+            source, found.inside, chain, moment.certain, moment.depth + 1, moment.lenient
+        )
         self.body(found.node.body, inner)
 
     # Imports ------------------------------------------------------------------------------------------
@@ -227,7 +231,7 @@ class Importing:
     def _import(self, name: str, line: int, moment: Moment) -> None:
         self.wanted.append(Wanted(name, line, moment))
         if moment.certain or moment.own:
-            self.module(name, self._came(line, moment))
+            self.module(name, self._came(line, moment), lenient=moment.lenient)
 
     def _import_from(self, node: ast.ImportFrom, moment: Moment) -> None:
         name = moment.source.absolute(node)
@@ -239,7 +243,7 @@ class Importing:
             if (moment.certain or moment.own) and alias.name != "*":
                 source = self.imported.get(name)
                 if source is None or not source.scope.bound(alias.name):
-                    self._one(inner, self._came(node.lineno, moment))
+                    self._one(inner, self._came(node.lineno, moment), moment.lenient)
 
     def _came(self, line: int, moment: Moment) -> tuple[Place, ...]:
         return (*moment.chain, (moment.source.file, line))

@@ -57,38 +57,33 @@ def check_requirements(
     python: str,
     requirements: Iterator[tuple[str, Place]],
     *,
-    of: str = "",
+    of: metadata.Distribution | None = None,
     package: str = "",
 ) -> None:
-    """Report each requirement that the platform's version of a compiled package does not meet."""
+    """Report each requirement that the platform's version of a compiled package does not meet: of the
+    project, or of an installed distribution.
+    """
+    known = platform.distributions(python)
     for text, (file, line) in requirements:
         match = _REQUIREMENT.match(text)
         if match is None or (match["marker"] and _ELSEWHERE.search(match["marker"])):
             continue
-        there = platform.distributions(python).get(platform.normalized(match["name"]))
+        there = known.get(platform.normalized(match["name"]))
         if there is None or not there.compiled:
             continue
-        if not satisfies(there.version, match["versions"] or ""):
-            wanted = (match["versions"] or "").strip()
-            findings.add(
-                "P018",
-                file,
-                line,
-                f"{of + ' requires' if of else 'requires'} {match['name']} {wanted}; Workers have"
-                f" {there.version}",
-                package=package,
-                remedy=f"Use a version of {of} that goes with {match['name']} {there.version}."
-                if of
-                else "",
-            )
-
-
-def requirements_of(distribution: metadata.Distribution) -> Iterator[tuple[str, Place]]:
-    """What an installed distribution requires, with where it says so."""
-    file = Path(str(distribution.locate_file("")))
-    name = distribution.name
-    for each in distribution.requires or ():
-        yield each, (file / name, 0)
+        wanted = (match["versions"] or "").strip()
+        if satisfies(there.version, wanted):
+            continue
+        remedy, who = "", ""
+        if of is not None:
+            who = f"{of.name} {of.version} "
+            own = known.get(platform.normalized(of.name))
+            pinned = f"{of.name}=={own.version}" if own else f"the {of.name}"
+            remedy = f"Use {pinned}, which goes with {match['name']} {there.version}."
+            if own is None:
+                remedy = f"Use {pinned} that goes with {match['name']} {there.version}."
+        what = f"{who}requires {match['name']} {wanted}; Workers have {there.version}"
+        findings.add("P018", file, line, what, package=package, remedy=remedy)
 
 
 @cache

@@ -24,7 +24,9 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 Scoped = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 _BUILTINS = frozenset(dir(builtins))
-_DEEP = 12  # names that stand for names that stand for names: deeper is a circle, or nobody's intent
+_DEEP = (
+    12  # names that stand for names that stand for names: deeper is a circle, or nobody's intent
+)
 
 
 class Scope:
@@ -58,7 +60,9 @@ class Scope:
         """The scope of a class or function that stands in this one."""
         name = f"{getattr(node, 'name', '<lambda>')}:{node.lineno}"
         if name not in self.inner:
-            where = self.dotted if self.is_class or self.above is None else f"{self.dotted}.<locals>"
+            where = (
+                self.dotted if self.is_class or self.above is None else f"{self.dotted}.<locals>"
+            )
             dotted = f"{where}.{getattr(node, 'name', '<lambda>')}"
             self.inner[name] = Scope(self.source, node, self, dotted)
         return self.inner[name]

@@ -13,11 +13,7 @@ from edgekit.compat import platform
 from edgekit.compat.bundle import FREE, PAID, Bundle
 from edgekit.compat.check.at_import import AtImport
 from edgekit.compat.check.findings import Findings, Place
-from edgekit.compat.check.machine_code import (
-    check_requirements,
-    distributions,
-    requirements_of,
-)
+from edgekit.compat.check.machine_code import check_requirements, distributions
 from edgekit.compat.check.reading import Reader
 
 
@@ -84,9 +80,8 @@ def check_packages(
                 )
             continue
         file, line, owner = _first_import(at_import, package)
-        requirements = ((text, (file, line)) for text, _ in requirements_of(distribution))
-        of = f"{distribution.name} {distribution.version}"
-        check_requirements(findings, python, requirements, of=of, package=owner)
+        requirements = ((text, (file, line)) for text in distribution.requires or ())
+        check_requirements(findings, python, requirements, of=distribution, package=owner)
 
 
 def check_zones(

@@ -266,8 +266,15 @@ RULES = _rules(
         "P031",
         "what edgekit has on ASGI only",
         "error",
-        "It stands in front of, or around, an ASGI server.",
-        "Use @app.middleware, and bindings.",
+        "It stands before or around an ASGI server, and Workers have none.",
+        "Use @app.middleware, bindings, and App().mount().",
+    ),
+    Rule(
+        "P032",
+        "what cannot be built",
+        "error",
+        "`edgekit build` refuses it.",
+        "Change what it says.",
     ),
     Rule(
         "H001",

@@ -291,8 +291,11 @@ class TypedArray(JsBuffer):
         self.set(ordered)
         return self
 
-    def keys(self) -> Iterated:
-        return Iterated(range(len(self)))
+    def index(self, item: Any, *span: int) -> int:
+        return self._data.tolist().index(item, *span)
+
+    def count(self, item: Any) -> int:
+        return self._data.tolist().count(item)
 
     def values(self) -> Iterated:
         return Iterated(self)

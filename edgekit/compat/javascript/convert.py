@@ -73,7 +73,7 @@ def _maker(kind: type) -> Callable[[Any], Any] | None:
     if kind.__module__.startswith("edgekit.bindings."):
         from edgekit.compat.javascript.bindings import Bound
 
-        return Bound
+        return Bound.over
     return None
 
 

@@ -215,7 +215,19 @@ def _to_jwk(key: CryptoKey) -> dict[str, Any]:
         made = {"kty": "OKP", "crv": key._name.removeprefix("NODE-").title(), "x": base64url(_raw(public))}
         if private:
             made["d"] = base64url(held.private_bytes_raw())
+    if alg := _alg(key):
+        made["alg"] = alg
     return made | {"key_ops": list(key.usages), "ext": key.extractable}
+
+
+def _alg(key: CryptoKey) -> str:
+    if key._name in _EDWARDS:
+        return "EdDSA"
+    if key._name not in _RSA:
+        return ""
+    bits = _of_key(key).removeprefix("SHA-")
+    prefix = {"RSASSA-PKCS1-v1_5": "RS", "RSA-PSS": "PS", "RSA-OAEP": "RSA-OAEP-"}[key._name]
+    return "RSA-OAEP" if key._name == "RSA-OAEP" and bits == "1" else prefix + bits
 
 
 # Signatures -------------------------------------------------------------------------------------------

@@ -103,6 +103,8 @@ class _Writer:
         if isinstance(value, str):
             return _string(value)
         if isinstance(value, bool | int | float):
+            if isinstance(value, int) and abs(value) > 2**53:
+                raise TypeError_("Do not know how to serialize a BigInt")
             finite = value - value == 0
             return string(value) if finite else "null"
         if isinstance(value, list | tuple | Array):

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import keyword
 from contextvars import ContextVar
+from functools import wraps
+from inspect import CO_VARKEYWORDS
+from types import FunctionType
 from typing import Any, NoReturn
 
 
@@ -87,6 +90,12 @@ class JsProxy(metaclass=JsType):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        for name, member in list(vars(cls).items()):
+            if name[:1] != "_" and isinstance(member, FunctionType):
+                code = member.__code__
+                last = code.co_varnames[code.co_argcount - 1] if code.co_argcount else ""
+                if last == "options" and not code.co_flags & CO_VARKEYWORDS:
+                    setattr(cls, name, _folding(member, code.co_argcount - 1))
         # A property: in the class itself it would be an attribute of `js.Headers` too.
         if "constructor" not in vars(cls):
             cls.constructor = property(lambda self: cls)  # type: ignore[attr-defined]
@@ -131,6 +140,18 @@ class JsProxy(metaclass=JsType):
     def toString(self) -> str:
         return f"[object {self.constructor.name}]"  # type: ignore[attr-defined]
 
+    def toLocaleString(self, *locale: Any) -> str:
+        return self.toString()
+
+    def valueOf(self) -> Any:
+        return self
+
+    def isPrototypeOf(self, other: Any) -> bool:
+        return False
+
+    def propertyIsEnumerable(self, name: str) -> bool:
+        return self.hasOwnProperty(name)
+
     def hasOwnProperty(self, name: str) -> bool:
         return any(name == own for own, _ in self._entries())
 
@@ -154,6 +175,18 @@ class JsProxy(metaclass=JsType):
 
 
 JsProxy.constructor = property(lambda self: type(self))  # type: ignore[attr-defined]
+
+
+def _folding(function: Any, place: int) -> Any:
+    """A method whose keywords are its last argument, `options`, as in every call to JavaScript."""
+
+    @wraps(function)
+    def method(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            args = (*args, *(None,) * (place - len(args)), fold((), kwargs)[0])
+        return function(*args)
+
+    return method
 
 
 class Function(JsProxy):

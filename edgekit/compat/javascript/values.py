@@ -7,7 +7,7 @@ Python's, and a whole one is an int. Spec: ECMAScript, as far as code in Python 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
 from functools import cmp_to_key
 from typing import Any
 
@@ -43,7 +43,7 @@ class _ObjectFunctions(JsType):
     def fromEntries(cls, pairs: Any) -> Object:
         """The object of these pairs."""
         made: dict[str, Any] = {}
-        for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
+        for pair in iterate(pairs):
             made[string(pair[0])] = pair[1]
         return Object.over(made)
 
@@ -145,6 +145,15 @@ def entries_of(value: Any) -> Iterable[tuple[Any, Any]]:
     return () if entries is None else entries(value)  # type: ignore[no-any-return]
 
 
+def iterate(value: Any) -> Iterable[Any]:
+    """What JavaScript goes through: of whatever has entries those, where Python goes through keys."""
+    if isinstance(value, Mapping):
+        return value.items()
+    entries = getattr(type(value), "entries", None)
+    mapping = entries is not None and hasattr(type(value), "has") and not isinstance(value, Set)
+    return entries(value) if mapping else value  # type: ignore[no-any-return, misc]
+
+
 class ObjectMap(MutableMapping[str, Any]):
     """`as_object_map()`: an object's properties as a mapping."""
 
@@ -244,7 +253,7 @@ class Array(JsProxy):
             length = native_of(items).get("length", 0)
             found = [native_of(items).get(str(i)) for i in range(int(length))]
         else:
-            found = list(items)
+            found = list(iterate(items))
         if function is not None:
             found = [function(item, i) for i, item in enumerate(found)]
         return Array.over(found)
@@ -417,8 +426,18 @@ class Array(JsProxy):
             self._list[i] = value
         return self
 
-    def keys(self) -> Iterated:
-        return Iterated(range(len(self._list)))
+    # No `keys`: Pyodide hides it, so that `dict(array_of_pairs)` works.
+
+    def toReversed(self) -> Array:
+        return Array.over(self._list[::-1])
+
+    def toSorted(self, compare: Any = None) -> Array:
+        return self.slice().sort(compare)
+
+    def with_(self, index: int, value: Any) -> Array:
+        copied = self.slice()
+        copied[index] = value
+        return copied
 
     def values(self) -> Iterated:
         return Iterated(self._list)
@@ -436,13 +455,28 @@ class Array(JsProxy):
         return [native_of(item) for item in self._list]
 
 
-class Map(JsProxy):
+class MutableMap(JsProxy):
+    """Mixin: what Pyodide adds to whatever has a size, `get`, `set`, `has` and `delete`."""
+
+    __slots__ = ()
+    pop = MutableMapping.pop
+    popitem = MutableMapping.popitem
+    setdefault = MutableMapping.setdefault
+    update = MutableMapping.update
+    clear = MutableMapping.clear
+
+    def items(self) -> ItemsView[Any, Any]:
+        """Pairs, as of a dict."""
+        return ItemsView(self)  # type: ignore[arg-type]
+
+
+class Map(MutableMap):
     """`js.Map`: any value under any key, in the order they came."""
 
     def __init__(self, pairs: Any = None) -> None:
         self._pairs: dict[Any, Any] = {}
         if pairs is not None and not isinstance(pairs, JsNull):
-            for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
+            for pair in iterate(pairs):
                 self._pairs[_key(pair[0])] = pair[1]
 
     @property
@@ -473,10 +507,6 @@ class Map(JsProxy):
 
     def entries(self) -> Iterated:
         return Iterated(Array.over([_unkey(key), value]) for key, value in self._pairs.items())
-
-    def items(self) -> Any:
-        """Pairs, as of a dict."""
-        return [(_unkey(key), value) for key, value in self._pairs.items()]
 
     def forEach(self, function: Any) -> None:
         for key, value in list(self._pairs.items()):

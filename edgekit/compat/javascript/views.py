@@ -132,8 +132,8 @@ class Pairs(View):
 
     __slots__ = ()
 
-    def get(self, name: Any) -> Any:
-        """The first value; null where there is none."""
+    def get(self, name: Any, default: Any = None) -> Any:
+        """The first value; null where there is none, whatever the default."""
         try:
             return view_or_null(self._it.get(string(name)))
         except Exception as error:

@@ -14,7 +14,7 @@ from edgekit.compat.javascript.errors import TypeError_, rethrow
 from edgekit.compat.javascript.jsontext import parse, stringify
 from edgekit.compat.javascript.promises import promise
 from edgekit.compat.javascript.proxy import JsProxy
-from edgekit.compat.javascript.values import null, string
+from edgekit.compat.javascript.values import MutableMap, null, string
 from edgekit.compat.javascript.views import Events, Pairs, View, on_property
 from edgekit.web import abort, blob, events, formdata, headers, request, response, streams, url
 
@@ -261,7 +261,7 @@ def _base(base: Any) -> str | None:
     return None if base is None else str(native(base))
 
 
-class URLSearchParams(Pairs, of=url.URLSearchParams, reads="size", methods="sort"):
+class URLSearchParams(Pairs, MutableMap, of=url.URLSearchParams, reads="size", methods="sort"):
     """`URLSearchParams.new(text, pairs or an object)`."""
 
     __slots__ = ()

@@ -16,6 +16,7 @@ import checks_assets
 import checks_caches
 import checks_d1
 import checks_entrypoints
+import checks_html_rewriter
 import checks_kv
 import checks_queues
 import checks_r2
@@ -64,6 +65,7 @@ CHECKS = {
         checks_caches,
         checks_d1,
         checks_entrypoints,
+        checks_html_rewriter,
         checks_kv,
         checks_queues,
         checks_r2,

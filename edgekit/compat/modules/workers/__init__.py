@@ -16,11 +16,11 @@ from edgekit.compat.entrypoints import DurableObject as DurableObject
 from edgekit.compat.entrypoints import WorkerEntrypoint as WorkerEntrypoint
 from edgekit.compat.entrypoints import WorkflowEntrypoint as WorkflowEntrypoint
 from edgekit.compat.entrypoints import handler as handler
-from edgekit.compat.http import Blob as Blob
-from edgekit.compat.http import BlobEnding as BlobEnding
+from edgekit.compat.forms import Blob as Blob
+from edgekit.compat.forms import BlobEnding as BlobEnding
+from edgekit.compat.forms import File as File
+from edgekit.compat.forms import FormData as FormData
 from edgekit.compat.http import FetchResponse as FetchResponse
-from edgekit.compat.http import File as File
-from edgekit.compat.http import FormData as FormData
 from edgekit.compat.http import Headers as Headers
 from edgekit.compat.http import Request as Request
 from edgekit.compat.http import Response as Response

@@ -17,5 +17,5 @@ class Default(WorkerEntrypoint):
             return found
         made += 1
         fresh = JsResponse.new(f"page {made}", headers={"cache-control": "max-age=60", "x-made": str(made)}.items())
-        self.ctx.waitUntil(cache.put(key, fresh.clone()))
+        await cache.put(key, fresh.clone())
         return fresh

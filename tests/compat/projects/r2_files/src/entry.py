@@ -50,10 +50,10 @@ class Default(WorkerEntrypoint):
         if found is None:
             return Response("no such file", status=404)
         headers = {"etag": found.httpEtag, "x-by": found.customMetadata["by"]}
-        if not hasattr(found, "body") or found.body is None:
-            return Response(None, status=304, headers=headers)
-        headers["content-type"] = found.httpMetadata.contentType
         if "x-upper" in request.headers:
             text = await found.text()
             return Response(text.upper(), headers=headers)
+        if not hasattr(found, "body") or found.body is None:
+            return Response(None, status=304, headers=headers)
+        headers["content-type"] = found.httpMetadata.contentType
         return Response(found.body, headers=headers)

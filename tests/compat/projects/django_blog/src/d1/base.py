@@ -105,6 +105,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _set_autocommit(self, autocommit):
         pass
 
+    def _start_transaction_under_autocommit(self):
+        pass
+
     def _savepoint_allowed(self):
         return False
 
