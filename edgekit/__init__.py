@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from edgekit.bindings.email_incoming import ForwardableEmailMessage as ForwardableEmailMessage
     from edgekit.bindings.fetcher import Fetcher as Fetcher
     from edgekit.bindings.hyperdrive import Hyperdrive as Hyperdrive
-    from edgekit.bindings.kv import KVListResult as KVListResult
     from edgekit.bindings.kv import KVNamespace as KVNamespace
     from edgekit.bindings.queues import Message as Message
     from edgekit.bindings.queues import MessageBatch as MessageBatch
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from edgekit.bindings.r2_object import R2Object as R2Object
     from edgekit.bindings.r2_object import R2ObjectBody as R2ObjectBody
     from edgekit.bindings.ratelimit import RateLimit as RateLimit
+    from edgekit.bindings.results import KVListResult as KVListResult
     from edgekit.bindings.scheduled import ScheduledController as ScheduledController
     from edgekit.bindings.secrets_store import SecretsStoreSecret as SecretsStoreSecret
     from edgekit.bindings.services import RpcTarget as RpcTarget
@@ -94,7 +94,7 @@ _HOME = {
     "HTTPError": "edgekit.errors",
     "Headers": "edgekit.web.headers",
     "Hyperdrive": "edgekit.bindings.hyperdrive",
-    "KVListResult": "edgekit.bindings.kv",
+    "KVListResult": "edgekit.bindings.results",
     "KVNamespace": "edgekit.bindings.kv",
     "Message": "edgekit.bindings.queues",
     "MessageBatch": "edgekit.bindings.queues",
@@ -127,10 +127,10 @@ _HOME = {
 
 # Where real Workers have another class, or function, of that name: over the platform's own objects.
 _ON_WORKERS = {
-    "HTMLRewriter": "edgekit.on_workers.html_rewriter",
     "Cache": "edgekit.on_workers.caches",
     "D1Database": "edgekit.on_workers.d1",
     "Fetcher": "edgekit.on_workers.services",
+    "HTMLRewriter": "edgekit.on_workers.html_rewriter",
     "KVNamespace": "edgekit.on_workers.kv",
     "Message": "edgekit.on_workers.queues",
     "MessageBatch": "edgekit.on_workers.queues",

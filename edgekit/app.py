@@ -12,10 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 from urllib.parse import unquote
 
-from edgekit.asgi import ASGIApp
-from edgekit.asgi_call import Mounted, call_asgi
 from edgekit.context import ExecutionContext
-from edgekit.cron import parse as parse_cron
 from edgekit.env import Env
 from edgekit.errors import ConfigError, HTTPError
 from edgekit.routing import ANY, Route, Router, split
@@ -25,6 +22,9 @@ from edgekit.worker import Dispatch, EventHandler, Handler, Worker, adapt, arity
 
 if TYPE_CHECKING:
     from starlette.middleware import Middleware
+
+    from edgekit.asgi import ASGIApp
+    from edgekit.asgi_call import Mounted
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +173,9 @@ class App(Worker):
         are in UTC, and 1 to 7 are Sunday to Saturday: see edgekit.cron. A handler has 15 minutes.
         """
         if isinstance(cron, str):
-            parse_cron(cron)
+            from edgekit.cron import parse  # here: most Workers have none
+
+            parse(cron)
         return self._declare("scheduled", cron)
 
     @overload
@@ -256,7 +258,11 @@ class App(Worker):
                 )
         if not callable(other):
             raise ConfigError(f"mount {prefix!r}: {other!r} is neither an App nor an ASGI app")
-        self._router.mount(prefix, other if isinstance(other, Worker) else Mounted(other))
+        if not isinstance(other, Worker):
+            from edgekit.asgi_call import Mounted  # here: most Workers have none
+
+            other = Mounted(other)
+        self._router.mount(prefix, other)
 
     # Serving ----------------------------------------------------------------------------------------
 
@@ -398,6 +404,8 @@ class App(Worker):
                 return convert(value, worker.handler_of(request))
 
             return pass_on
+        from edgekit.asgi_call import call_asgi
+
         root_path = unquote(prefix)
 
         def enter(request: Request, env: Any, ctx: ExecutionContext) -> Awaitable[Response]:

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgekit.asgi import ASGIApp, AsgiRequest, Receive, Scope, Send
 from edgekit.context import ExecutionContext
 from edgekit.entrypoints import WorkerEntrypoint
 from edgekit.env import Env
@@ -22,6 +21,7 @@ from edgekit.web.request import Request
 from edgekit.web.response import NULL_BODY, Response, convert, describe
 
 if TYPE_CHECKING:
+    from edgekit.asgi import ASGIApp, AsgiRequest, Receive, Scope, Send
     from edgekit.asgi_call import Mounted
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Worker:
     # Whether anything looks at `ctx`; where nothing does, the host passes None and saves making one.
     uses_ctx: bool = True
     # What the host makes of an ASGI connection.
-    request_class: type[AsgiRequest] = AsgiRequest
+    request_class: type[AsgiRequest] | None = None
     # Other Workers of this process, each with its `config`, which reach each other by services.
     beside: Sequence[Worker] = ()
 

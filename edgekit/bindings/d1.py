@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from edgekit import host
 from edgekit.bindings.d1_values import bound, cells, objects, text
+from edgekit.bindings.results import D1ExecResult, D1Meta, D1Result
 from edgekit.bindings.webidl import string
 from edgekit.engines.sql import Query, SqlError, SqlLimit
 from edgekit.errors import D1Error, D1TypeError
-from edgekit.web.spelling import Plain, Spelled, options
+from edgekit.web.spelling import Spelled, options
 
 if TYPE_CHECKING:
     from edgekit.engines.sql import Outcome, Sql, SqlValue
@@ -36,41 +37,6 @@ _SPACE = (
     "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
-
-
-class D1Meta(Plain):
-    """How a query went: `duration` in milliseconds, `size_after` in bytes.
-
-    `rows_read` counts the rows of the result and `rows_written` those that were changed; on the
-    platform they also count what was looked at, and entries of indexes.
-    """
-
-    __slots__ = ()
-    served_by: str
-    duration: float
-    changes: int
-    last_row_id: int
-    changed_db: bool
-    size_after: int
-    rows_read: int
-    rows_written: int
-
-
-class D1Result(Plain):
-    """What run(), all() and each statement of batch() answer; `results` are the rows, as objects."""
-
-    __slots__ = ()
-    success: bool
-    meta: D1Meta
-    results: list[Any]
-
-
-class D1ExecResult(Plain):
-    """What exec() answers: how many lines were run, and in how many milliseconds."""
-
-    __slots__ = ()
-    count: int
-    duration: float
 
 
 class D1PreparedStatement(Spelled):

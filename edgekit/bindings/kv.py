@@ -22,21 +22,20 @@ from typing import (
     TYPE_CHECKING,
     Any,
     ClassVar,
-    Generic,
     Literal,
     TypeAlias,
     TypeVar,
-    cast,
     overload,
 )
 
 from edgekit import host
 from edgekit.bindings.chunks import collected, handed_out
 from edgekit.bindings.cursors import cursor_of, key_of
+from edgekit.bindings.results import KVListKey, KVListResult, KVValue
 from edgekit.bindings.webidl import integer, json_value, string, utf8
 from edgekit.engines.base import Delete, Put
 from edgekit.errors import KVError, KVTypeError, WebSyntaxError
-from edgekit.web.spelling import Plain, Spelled, options
+from edgekit.web.spelling import Spelled, options
 from edgekit.web.streams import ReadableStream
 
 if TYPE_CHECKING:
@@ -68,38 +67,6 @@ Keys: TypeAlias = list[str] | tuple[str, ...]
 Value: TypeAlias = (
     str | bytes | bytearray | memoryview | ReadableStream | AsyncIterable[bytes] | Iterable[bytes]
 )
-
-
-class KVValue(Plain, Generic[T]):
-    """What get_with_metadata answers; in the form for several keys it has no `cacheStatus`."""
-
-    __slots__ = ()
-    value: T
-    metadata: Any
-    cacheStatus: None
-
-
-class KVListKey(Plain):
-    """One key of a list. `expiration` (seconds since 1970) and `metadata` are there if it has them."""
-
-    __slots__ = ()
-    name: str
-    expiration: int
-    metadata: Any
-
-
-class KVListResult(Plain):
-    """One page of a list; `cursor`, which asks for the next one, is there when the list goes on."""
-
-    __slots__ = ()
-    list_complete: bool
-    cursor: str
-    cacheStatus: None
-
-    @property
-    def keys(self) -> list[KVListKey]:  # type: ignore[override]
-        """The page's keys, ordered by their UTF-8."""
-        return cast("list[KVListKey]", self["keys"])
 
 
 class KVNamespace(Spelled):

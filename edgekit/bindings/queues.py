@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from edgekit import host
+from edgekit.bindings.results import QueueMetrics, QueueSendResult
 from edgekit.bindings.values import deserialize, serialize
 from edgekit.bindings.webidl import integer, json_value, string
 from edgekit.engines.queues import Sent
@@ -36,29 +37,6 @@ MAX_DELAY = 86_400  # seconds
 
 Number = float | str | None
 _MISSING = object()
-
-
-class QueueMetrics(Plain):
-    """A queue's backlog: all messages that nobody has acknowledged, those included that are delayed
-    or being handled. `oldestMessageTimestamp` (datetime) is there when there is one.
-    """
-
-    __slots__ = ()
-    backlogCount: int
-    backlogBytes: int
-    oldestMessageTimestamp: datetime
-
-
-class _Metadata(Plain):
-    __slots__ = ()
-    metrics: QueueMetrics
-
-
-class QueueSendResult(Plain):
-    """What sending answers: `result.metadata.metrics` is the backlog, what was sent included."""
-
-    __slots__ = ()
-    metadata: _Metadata
 
 
 class Queue(Spelled):

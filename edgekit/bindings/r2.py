@@ -20,7 +20,7 @@ from edgekit.bindings import r2_options as given
 from edgekit.bindings.cursors import cursor_of, key_of
 from edgekit.bindings.r2_conditions import Condition
 from edgekit.bindings.r2_multipart import R2MultipartUpload
-from edgekit.bindings.r2_object import Contents, Description, R2Object, R2ObjectBody, R2Range
+from edgekit.bindings.r2_object import Contents, Description, R2Object, R2ObjectBody
 from edgekit.bindings.r2_options import Value, failure
 from edgekit.bindings.r2_space import Space, milliseconds, new_version
 from edgekit.bindings.webidl import integer

@@ -17,11 +17,12 @@ from edgekit.bindings import r2_options as given
 from edgekit.bindings.r2_object import Description, R2Object
 from edgekit.bindings.r2_options import failure
 from edgekit.bindings.r2_space import Space, milliseconds, new_version
+from edgekit.bindings.results import R2UploadedPart
 from edgekit.bindings.webidl import integer, string
 from edgekit.engines.base import Delete, Fence, Put, Record
 from edgekit.engines.blobs import Piece, dropping, names_of, undropping
 from edgekit.errors import FencedOut, R2TypeError
-from edgekit.web.spelling import Plain, Spelled, options, snake
+from edgekit.web.spelling import Spelled, options, snake
 
 MIN_PART = 5 * 1024 * 1024  # bytes, of all parts but the last
 MAX_PARTS = 10_000
@@ -29,14 +30,6 @@ LIFETIME = 7 * 24 * 3600  # seconds, of an upload that is not completed
 
 _GRACE = 3600  # seconds
 _OPEN, _COMPLETED, _ABORTED = range(3)
-
-
-class R2UploadedPart(Plain):
-    """What upload_part answers, and complete wants."""
-
-    __slots__ = ()
-    partNumber: int
-    etag: str
 
 
 class _Upload(NamedTuple):

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from edgekit import host
-from edgekit.bindings.r2_options import CHECKSUMS, HTTP_FIELDS
+from edgekit.bindings.r2_options import CHECKSUMS
+from edgekit.bindings.results import HTTP_FIELDS, R2HTTPMetadata, R2Range
 from edgekit.engines.blobs import Piece
 from edgekit.errors import R2TypeError
 from edgekit.web.body import Body
@@ -58,26 +59,6 @@ class Contents(NamedTuple):
         """From a record."""
         version, pieces = host.json_decode(b"".join(value))
         return cls(version, [Piece(*piece) for piece in pieces])
-
-
-class R2HTTPMetadata(Plain):
-    """The headers that an object was put with: those that it has. `cacheExpiry` is a datetime."""
-
-    __slots__ = ()
-    contentType: str
-    contentLanguage: str
-    contentDisposition: str
-    contentEncoding: str
-    cacheControl: str
-    cacheExpiry: datetime
-
-
-class R2Range(Plain):
-    """The bytes of the object that its body has."""
-
-    __slots__ = ()
-    offset: int
-    length: int
 
 
 class R2Checksums(Spelled):

@@ -33,14 +33,6 @@ CHECKSUMS = {
     "sha512": ("SHA-512", 64),
 }
 STORAGE_CLASSES = ("Standard", "InfrequentAccess")
-HTTP_FIELDS = {
-    "contentType": "content-type",
-    "contentLanguage": "content-language",
-    "contentDisposition": "content-disposition",
-    "contentEncoding": "content-encoding",
-    "cacheControl": "cache-control",
-    "cacheExpiry": "expires",
-}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_MOMENT = (2**63 - 1) // 10**6  # milliseconds: what has nanoseconds of 64 bits

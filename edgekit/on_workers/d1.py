@@ -8,7 +8,7 @@ from typing import Any
 import js
 from pyodide.ffi import JsException as _JsException
 
-from edgekit.bindings.d1 import D1ExecResult, D1Meta, D1Result
+from edgekit.bindings.results import D1ExecResult, D1Meta, D1Result
 from edgekit.errors import D1Error, D1TypeError
 from edgekit.on_workers.calls import Errors
 from edgekit.on_workers.convert import call, from_js

@@ -14,7 +14,6 @@ import js
 from pyodide.ffi import create_proxy, to_js
 
 from edgekit.on_workers.convert import CLASSES, from_js, into_js, is_null
-from edgekit.on_workers.sockets import from_platform, into_platform
 from edgekit.web.abort import AbortController, AbortSignal
 from edgekit.web.body import Bytes
 from edgekit.web.headers import Headers, RawHeaders
@@ -221,9 +220,12 @@ class JsResponse(_JsBody, Response):
 
     @functools.cached_property
     def web_socket(self) -> Any:  # type: ignore[override]
-
         socket = getattr(self._js, "webSocket", None)
-        return None if is_null(socket) else from_platform(socket)
+        if is_null(socket):
+            return None
+        from edgekit.on_workers.sockets import from_platform
+
+        return from_platform(socket)
 
     async def bytes(self) -> Bytes:
         if self._used:
@@ -258,6 +260,8 @@ def response_into_js(response: Response) -> Any:
     if response._status_text:
         options["statusText"] = response._status_text
     if response.web_socket is not None:
+        from edgekit.on_workers.sockets import into_platform
+
         options["webSocket"] = into_platform(response.web_socket)
     if response.encode_body == "manual":
         options["encodeBody"] = "manual"

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyodide.ffi import to_js
 
-from edgekit.bindings.kv import KVListKey, KVListResult, KVValue
+from edgekit.bindings.results import KVListKey, KVListResult, KVValue
 from edgekit.errors import KVError, KVTypeError
 from edgekit.on_workers.calls import Errors, data, given
 from edgekit.on_workers.convert import from_js, is_null, jsnull

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from edgekit.bindings.queues import QueueMetrics, QueueSendResult
+from edgekit.bindings.results import QueueMetrics, QueueSendResult
 from edgekit.errors import QueueError, QueueTypeError
 from edgekit.on_workers.calls import Errors, given
 from edgekit.on_workers.convert import from_js, into_js

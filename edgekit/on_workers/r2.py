@@ -10,10 +10,7 @@ from typing import Any
 import js
 from pyodide.ffi import to_js
 
-from edgekit.bindings.r2 import R2Objects
-from edgekit.bindings.r2_multipart import R2UploadedPart
-from edgekit.bindings.r2_object import R2HTTPMetadata, R2Range
-from edgekit.bindings.r2_options import HTTP_FIELDS
+from edgekit.bindings.results import HTTP_FIELDS, R2HTTPMetadata, R2Range, R2UploadedPart
 from edgekit.errors import R2Error, R2RangeError, R2TypeError
 from edgekit.on_workers.calls import Errors, data, given
 from edgekit.on_workers.convert import from_js, into_js, is_null
@@ -32,6 +29,12 @@ def _fields(value: Any) -> Any:
     if isinstance(value, Headers):
         return js.Headers.new(headers_into_js(value))
     return {camel(key): item for key, item in value.items()} if value is not None else None
+
+
+class R2Objects(Plain):
+    """See edgekit.bindings.r2.R2Objects."""
+
+    __slots__ = ()
 
 
 class R2Object(Spelled):

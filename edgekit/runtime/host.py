@@ -91,7 +91,7 @@ class Host:
         spawn, dispatch = self.isolate.background.spawn, self.isolate.dispatch
         scope_of_worker, scopes = self.isolate.scope, context.running
         uses_ctx, loop = worker.uses_ctx, asyncio.get_running_loop()
-        task_of, new_request = _current_task, worker.request_class
+        task_of, new_request = _current_task, worker.request_class or AsgiRequest
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             task = task_of(loop)
@@ -253,7 +253,7 @@ class Host:
         if not any(name == b"upgrade" for name, _ in headers):  # HTTP/2 has none
             headers.append((b"upgrade", b"websocket"))
         scope = {**scope, "method": "GET", "scheme": scheme, "headers": headers}
-        request = self.worker.request_class(scope, receive)
+        request = (self.worker.request_class or AsgiRequest)(scope, receive)
         request._body = None
         ctx = ExecutionContext(self.isolate.background.spawn)
         self._running[request] = current = asyncio.current_task()  # type: ignore[assignment]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import errno
 import fcntl
+import gc
 import os
 import subprocess
 import sys
