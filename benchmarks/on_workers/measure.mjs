@@ -1,11 +1,15 @@
-// What a Worker costs in Pyodide 314 on Node: node measure.mjs NPM_FOLDER SITE PROJECT WHAT [ROUNDS]
-// SITE is a folder of modules for every program: the platform's SDK. WHAT is "import" or the paths to ask
-// for, joined by commas; all is told as one line of JSON, times in microseconds.
-// The clock is Node's own, and the KV is one that answers at once: what is measured is Python's part.
+// What Workers cost in Pyodide 314 on Node. Told as one line of JSON, times in microseconds.
+//   node measure.mjs NPM_FOLDER SITE import PROJECT
+//   node measure.mjs NPM_FOLDER SITE PATH,PATH... PROJECT PROJECT...
+// SITE is a folder of modules for every program: the platform's SDK. The paths are asked of each project in
+// turn, round by round. The clock is Node's, and the KV one that answers at once: what is measured is
+// Python's part.
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [npm, site, project, what, rounds = "2000"] = process.argv.slice(2);
+const [npm, site, what, ...projects] = process.argv.slice(2);
+const ROUNDS = 40;
+const REQUESTS = 50;
 const { loadPyodide } = await import(
   pathToFileURL(join(resolve(npm), "node_modules/pyodide/pyodide.mjs"))
 );
@@ -22,7 +26,8 @@ class Base {
 }
 const env = { KV: new KvNamespace() };
 const python = await loadPyodide({ packageCacheDir: join(npm, "pyodide") });
-for (const [name, folder] of [["/site", site], ["/project", project]]) {
+const folders = Object.fromEntries(projects.map((project, at) => [`/project${at}`, project]));
+for (const [name, folder] of Object.entries({ "/site": site, ...folders })) {
   python.FS.mkdirTree(name);
   python.mountNodeFS(name, resolve(folder));
 }
@@ -46,42 +51,51 @@ python.registerJsModule("_cloudflare_compat_flags", {
 });
 const found = {};
 python.runPython(`
-import sys
+import importlib.util, sys
 sys.dont_write_bytecode = True
-sys.path[:0] = ["/project/src", "/project/python_modules", "/site"]
+sys.path.insert(0, "/site")
+def load(at):
+    sys.path[:0] = [f"/project{at}/src", f"/project{at}/python_modules"]
+    spec = importlib.util.spec_from_file_location(f"main{at}", f"/project{at}/src/main.py")
+    sys.modules[f"main{at}"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 `);
 const timed = (code) => {
   const begin = performance.now();
   python.runPython(code);
   return (performance.now() - begin) * 1000;
 };
-const modules = () => python.runPython("len(sys.modules)");
-found.modules = [modules()];
 found.sdk = timed("import workers");
-found.modules.push(modules());
-found.main = timed("import main");
-found.modules.push(modules());
+const before = python.runPython("len(sys.modules)");
+found.main = timed("load(0)");
+found.modules = python.runPython("len(sys.modules)") - before;
 if (what !== "import") {
-  const call = python.runPython(`
-import main
+  const calls = projects.map((project, at) =>
+    python.runPython(`
 from workers import Request
-async def call(ctx, env, subject):
-    result = await main.Default(ctx, env).fetch(Request(subject))
-    return getattr(result, "js_object", result)
-call`);
+def caller(module):
+    async def call(ctx, env, subject):
+        result = await module.Default(ctx, env).fetch(Request(subject))
+        return getattr(result, "js_object", result)
+    return call
+caller(sys.modules.get("main${at}") or load(${at}))`),
+  );
   const ctx = { waitUntil() {}, passThroughOnException() {}, props: {} };
   for (const path of what.split(",")) {
     const url = `https://example.com${path}`;
-    const response = await call(ctx, env, new Request(url));
-    found[`${path} body`] = await response.text();
-    const times = [];
-    for (let round = 0; round < 20; round++) {
-      const requests = Array.from({ length: rounds / 20 }, () => new Request(url));
-      const begin = performance.now();
-      for (const request of requests) await call(ctx, env, request);
-      times.push(((performance.now() - begin) * 1000) / requests.length);
+    const times = calls.map(() => []);
+    const answers = [];
+    for (const call of calls) answers.push(await (await call(ctx, env, new Request(url))).text());
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [at, call] of calls.entries()) {
+        const requests = Array.from({ length: REQUESTS }, () => new Request(url));
+        const begin = performance.now();
+        for (const request of requests) await call(ctx, env, request);
+        times[at].push(((performance.now() - begin) * 1000) / REQUESTS);
+      }
     }
-    found[path] = times.sort((a, b) => a - b)[5];
+    found[path] = { answers, times };
   }
 }
 console.log(JSON.stringify(found));

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from edgekit import host
-from edgekit.bindings.results import QueueMetrics, QueueSendResult
+from edgekit.bindings.results import QueueMetrics, QueueSendMetadata, QueueSendResult
 from edgekit.bindings.values import deserialize, serialize
 from edgekit.bindings.webidl import integer, json_value, string
 from edgekit.engines.queues import Sent
@@ -136,7 +136,7 @@ class Queue(Spelled):
             [Sent(self._new_id(), kind, data, sent, delay) for kind, data, delay in messages],
             now=now,
         )
-        return QueueSendResult(metadata=_Metadata(metrics=_metrics(backlog)))
+        return QueueSendResult(metadata=QueueSendMetadata(metrics=_metrics(backlog)))
 
     def _new_id(self) -> str:
         if not self._ids:  # drawn many at once: asking the system is what costs
@@ -223,7 +223,9 @@ class MessageBatch(Spelled):
     ) -> None:
         self.queue = queue
         self.messages = list(messages)
-        self.metadata = _Metadata(metrics=metrics or QueueMetrics(backlogCount=0, backlogBytes=0))
+        self.metadata = QueueSendMetadata(
+            metrics=metrics or QueueMetrics(backlogCount=0, backlogBytes=0)
+        )
         self._all: str | None = None  # "ack" or "retry"
         self._delay: int | None = None
         for message in messages:

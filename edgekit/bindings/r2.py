@@ -23,6 +23,7 @@ from edgekit.bindings.r2_multipart import R2MultipartUpload
 from edgekit.bindings.r2_object import Contents, Description, R2Object, R2ObjectBody
 from edgekit.bindings.r2_options import Value, failure
 from edgekit.bindings.r2_space import Space, milliseconds, new_version
+from edgekit.bindings.results import R2Range
 from edgekit.bindings.webidl import integer
 from edgekit.engines.base import Delete, Entry, Fence, Put
 from edgekit.engines.blobs import Piece

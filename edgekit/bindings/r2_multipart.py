@@ -190,7 +190,7 @@ class R2MultipartUpload(Spelled):
     ) -> tuple[Record, _Upload]:
         """The upload, if it is one of this key; the numbers of the errors, 0 for none."""
         record = await self._space.records.get(self._space.uploads, self._id, now=now)
-        if record is not None:
+        if record is not None and b"/" not in self._id:  # which is a part's record
             upload = _Upload(*host.json_decode(b"".join(record.value)))
             if upload.key == self.key:
                 if upload.state != _OPEN and over:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterable, Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, TypeAlias
 
+from edgekit.bindings.results import HTTP_FIELDS
 from edgekit.bindings.webidl import string, utf8
 from edgekit.errors import R2Error, R2TypeError, UnsupportedError
 from edgekit.web.blob import Blob

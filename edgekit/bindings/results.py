@@ -131,7 +131,9 @@ class QueueMetrics(Plain):
     oldestMessageTimestamp: datetime
 
 
-class _Metadata(Plain):
+class QueueSendMetadata(Plain):
+    """`metadata` of what sending answers, and of a batch."""
+
     __slots__ = ()
     metrics: QueueMetrics
 
@@ -140,4 +142,4 @@ class QueueSendResult(Plain):
     """What sending answers: `result.metadata.metrics` is the backlog, what was sent included."""
 
     __slots__ = ()
-    metadata: _Metadata
+    metadata: QueueSendMetadata

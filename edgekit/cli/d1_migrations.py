@@ -42,17 +42,18 @@ async def create(store: Store, config: Config, name: str, message: str) -> None:
     if "/" in message or "\\" in message:
         raise click.UsageError("the message becomes a file's name, which has no / or \\ in it")
     folder = _folder(config, find(config, name))
-    if not folder.is_dir():
-        if answerable() and not click.confirm(
-            f"No migrations folder found.\nOk to create {folder}?", default=True
-        ):
-            return
-        folder.mkdir(parents=True)
+    question = f"No migrations folder found.\nOk to create {folder}?"
+    if not folder.is_dir() and answerable() and not click.confirm(question, default=True):
+        return
     numbers = [_number(path.name) for path in folder.glob("*.sql")]
     number = f"{int(max([0, *(n for n in numbers if n != _NO_NUMBER)])) + 1:04d}"
     path = folder / f"{number}_{message.replace(' ', '_')}.sql"
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    path.write_text(f"-- Migration number: {number} \t {now}\n")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"-- Migration number: {number} \t {now}\n")
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
     click.echo(
         f"Successfully created Migration {path.name!r}!\n\nThe migration is available for editing here"
     )

@@ -15,6 +15,7 @@ from edgekit.cli.build import build, deploy
 from edgekit.cli.check import check
 from edgekit.cli.d1 import d1
 from edgekit.cli.dev import dev
+from edgekit.cli.import_state import import_state
 from edgekit.cli.init import init
 from edgekit.cli.kv import kv
 from edgekit.cli.queues import queues
@@ -59,5 +60,6 @@ for command in (
     secret,
     secrets_store,
     types,
+    import_state,
 ):
     main.add_command(command)

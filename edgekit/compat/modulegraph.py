@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any
 
 import edgekit  # not for its names: for where they are
 from edgekit.errors import ConfigError
@@ -257,9 +256,9 @@ def _imports(module: Module) -> Iterator[_Import]:
     # `import edgekit`, then `edgekit.App`: its names are in modules of their own.
     text = module.text
     for attribute in ast.walk(module.tree) if b"edgekit." in text else ():
-        if isinstance(attribute, ast.Attribute) and isinstance(attribute.value, ast.Name):
-            if attribute.value.id == "edgekit":
-                yield _Import("edgekit", (attribute.attr,), attribute.lineno, True)
+        match attribute:
+            case ast.Attribute(value=ast.Name(id="edgekit"), attr=name, lineno=line):
+                yield _Import("edgekit", (name,), line, True)
     package = module.name if module.is_package else module.name.rpartition(".")[0]
     # Expressions are most of a tree, and only one that names import_module can import.
     by_name = b"import_module" in text or b"__import__" in text

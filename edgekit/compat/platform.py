@@ -23,7 +23,7 @@ _PYTHONS = (
 )
 
 # No Python package, but names that code on Workers may import.
-GIVEN = frozenset({"_pyodide", "js", "pyodide", "pyodide_js", "workers"})
+GIVEN = frozenset({"_pyodide", "asgi", "js", "pyodide", "pyodide_js", "workers"})
 
 _WINDOWS_AND_SCREENS = frozenset(
     """

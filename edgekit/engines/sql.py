@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 SqlValue: TypeAlias = int | float | str | bytes | None
@@ -89,6 +90,12 @@ class Sql(Protocol):
 
     def export(self) -> AbstractContextManager[Callable[[str], Iterator[tuple[SqlValue, ...]]]]:
         """One snapshot to read from, without limits and rules: the rows of each SELECT. Blocks."""
+        ...
+
+    def replace(self, source: Path, without: Callable[[str], bool]) -> list[str]:
+        """Take the place of what is here from an SQLite file, in one step, but for the tables that
+        `without` names; the names of the others. Blocks. Raises StorageError, which names the file.
+        """
         ...
 
     async def close(self) -> None:

@@ -23,7 +23,8 @@ from edgekit.engines.sql import Outcome, Query, SqlError, SqlLimit, SqlValue
 from edgekit.engines.sql_rules import MAX_SQL, Rules
 
 MAX_ROWS_SIZE = 128 * 1024 * 1024  # bytes that the rows of one query take, roughly
-_CELL = 16  # bytes that a number is counted as
+_ROW = 64  # bytes that a row is counted as, beside its values: about what Python takes for it
+_CELL = 16  # and a number
 _CACHED = 4096  # characters of a text whose plan is remembered
 _KNOWN = 1000  # statements whose columns' names are kept
 _PAGE = 4096  # bytes
@@ -48,6 +49,11 @@ _RESERVED_RENAME = re.compile(r"\brename\s+to\s+[\"'`\[]?_cf_", re.IGNORECASE)
 # What only the connection that writes knows.
 _OF_THE_WRITER = re.compile(r"last_insert_rowid|changes", re.IGNORECASE)
 _PRAGMA = re.compile(r"\bpragma\b", re.IGNORECASE)
+# What may compute for minutes within one instruction of SQLite's machine, which nothing interrupts.
+_LONG_STEPS = re.compile(r"\b(?:match|snippet|highlight|json_patch)\b", re.IGNORECASE)
+# So may instr(), trim() and others, which multiply lengths, with parameters beyond this (characters
+# or bytes).
+_LONG_PARAM = 1024
 
 _STORAGE_ERRORS = (
     apsw.BusyError,
@@ -75,11 +81,13 @@ class Plan(NamedTuple):
     """What a text says: its statements, in order; "" for one that is blank or a comment.
 
     `refused` is why the last one is refused if SQLite does not: its text, and SQLite's name for it.
+    With `long_steps` not even a first attempt belongs where others wait for it.
     """
 
     kind: Kind
     statements: tuple[str, ...]
     refused: tuple[str, str] | None = None
+    long_steps: bool = False
 
 
 _TOO_LONG = ("statement too long", "SQLITE_TOOBIG")
@@ -107,7 +115,17 @@ def _plan(sql: str) -> Plan:
         return Plan(kind, ("",), _TOO_LONG)
     if _RESERVED_RENAME.search(sql):  # of the new name the authorizer is not told
         return Plan(kind, statements, _RESERVED)
-    return Plan(kind, statements)
+    return Plan(kind, statements, long_steps=_LONG_STEPS.search(sql) is not None)
+
+
+def may_be_inline(its: Plan, query: Query) -> bool:
+    """Whether a query that reads can be tried on the event loop: the clock stops it between steps."""
+    if its.long_steps:
+        return False
+    for value in query.params:
+        if isinstance(value, str | bytes) and len(value) > _LONG_PARAM:
+            return False
+    return True
 
 
 _cached_plan = lru_cache(maxsize=4096)(_plan)
@@ -205,7 +223,7 @@ class Statements:
     def _result(
         self, query: Query, columns: bool
     ) -> tuple[tuple[str, ...], list[tuple[SqlValue, ...]]]:
-        _, statements, refused = plan(query.sql)
+        _, statements, refused, _ = plan(query.sql)
         last = statements[-1]
         cursor = self._cursor
         try:
@@ -267,6 +285,7 @@ class Statements:
         size = 0
         for row in self._cursor:
             rows.append(row)
+            size += _ROW
             for value in row:
                 size += len(value) if isinstance(value, str | bytes) else _CELL
             if size > MAX_ROWS_SIZE:

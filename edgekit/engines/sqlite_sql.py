@@ -5,8 +5,9 @@ it runs:
 
 - **Reads** run on the event loop, in the hope that they are short: that costs a few microseconds, and a
   hop to a thread and back about a hundred. One that is not done after _INLINE_SECONDS is interrupted
-  and begins again in a thread, where it goes at once the next time, until it is short there. Every
-  read sees one snapshot.
+  and begins again in a thread, where it goes at once the next time, until it is short there. What
+  could not be interrupted (full-text search, long parameters) goes there from the start. Every read
+  sees one snapshot.
 - **Writes** are grouped by one thread (sqlite_writer.py). Within the group's transaction each `run` has
   a savepoint, so that one that is refused undoes itself and nobody else.
 - What is taken for a read may be a write (`WITH ... INSERT`): the connection that only reads refuses it,
@@ -25,9 +26,10 @@ from pathlib import Path
 
 import apsw
 
+from edgekit.engines import sqlite_copy
 from edgekit.engines.sql import Outcome, Query, SqlError, SqlLimit, SqlValue
 from edgekit.engines.sql_rules import RESETS
-from edgekit.engines.sql_statements import Job, Kind, Statements, plan, sql_error
+from edgekit.engines.sql_statements import Job, Kind, Statements, may_be_inline, plan, sql_error
 from edgekit.engines.sqlite_file import SQLiteFile
 from edgekit.errors import ConfigError, StorageError
 
@@ -82,8 +84,10 @@ class SQLiteSql:
         kind = Kind.READS
         inline = True
         for query in queries:
-            if (its := plan(query.sql).kind) > kind:
-                kind = its
+            its = plan(query.sql)
+            inline = inline and may_be_inline(its, query)
+            if its.kind > kind:
+                kind = its.kind
             elif self._learned and (learned := self._learned.get(query.sql)) is not None:
                 kind = max(kind, learned)
                 inline = False
@@ -118,6 +122,9 @@ class SQLiteSql:
                 con.close()
         except apsw.Error as error:
             raise StorageError(f"{self._path}: {error}") from error
+
+    def replace(self, source: Path, without: Callable[[str], bool]) -> list[str]:
+        return sqlite_copy.replace(self._path, source, without)
 
     async def close(self) -> None:
         await self._file.close()

@@ -11,7 +11,6 @@ from pyodide.ffi import JsException, to_js
 from edgekit.errors import BindingError, DataCloneError, WebSyntaxError
 from edgekit.on_workers.convert import into_js, text_of
 from edgekit.on_workers.http import stream_into_js
-from edgekit.web.blob import Blob
 from edgekit.web.spelling import camel
 from edgekit.web.streams import ReadableStream
 
@@ -63,7 +62,7 @@ def data(value: Any) -> Any:
         return value
     if isinstance(value, bytes | bytearray | memoryview):
         return to_js(bytes(value))
-    if isinstance(value, Blob):
+    if hasattr(value, "_as_body") and hasattr(value, "stream"):  # a Blob; importing it costs
         return _fixed(value.stream(), value.size)
     if hasattr(value, "__aiter__") or hasattr(value, "__next__"):
         value = value if isinstance(value, ReadableStream) else ReadableStream(value)

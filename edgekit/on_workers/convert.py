@@ -20,7 +20,7 @@ from pyodide.ffi import JsProxy, to_js
 from edgekit.web.spelling import Plain
 
 try:
-    from pyodide.ffi import jsnull
+    from pyodide.ffi import jsnull as jsnull
 except ImportError:  # Pyodide 0.26
     jsnull = None
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import js
 from pyodide.ffi import create_proxy, to_js
 
 from edgekit.on_workers.convert import CLASSES, from_js, into_js, is_null
-from edgekit.web.abort import AbortController, AbortSignal
 from edgekit.web.body import Bytes
 from edgekit.web.headers import Headers, RawHeaders
 from edgekit.web.request import Request
 from edgekit.web.response import NULL_BODY, Response
 from edgekit.web.streams import ReadableStream, aclose, as_bytes
 
-_UNREAD: Any = object()
+if TYPE_CHECKING:
+    from edgekit.web.abort import AbortSignal
 
 
 # Headers ------------------------------------------------------------------------------------------
@@ -146,6 +146,8 @@ class JsRequest(_JsBody, Request):
     @property
     def signal(self) -> AbortSignal:
         if self._signal is None:
+            from edgekit.web.abort import AbortController
+
             controller = AbortController()
             self._signal = controller.signal
             theirs: Any = getattr(self._js, "signal", None)

@@ -138,3 +138,6 @@ def _check_place(request: Request) -> None:
         url = host.parse_url(value if name == "Origin" else f"http://{value}")
         if url is None or url.hostname not in _HERE:
             raise HTTPError(403, f"Invalid {name} header")
+    # What another page links to, or shows as an image, is asked for without an Origin.
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        raise HTTPError(403, "Invalid Sec-Fetch-Site header")

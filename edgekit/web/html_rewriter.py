@@ -19,7 +19,8 @@ from inspect import isawaitable
 from typing import Any, Self
 
 from edgekit.errors import WebTypeError
-from edgekit.web.html_rewriter_context import HTML, VOID
+from edgekit.web.html_rewriter_context import HTML, VOID, words
+from edgekit.web.html_rewriter_element import Element, Subject
 from edgekit.web.html_rewriter_selectors import Selectors, Step
 from edgekit.web.html_rewriter_tokens import COMMENT, DOCTYPE, END, START, TEXT, Token, Tokens
 from edgekit.web.html_rewriter_units import (
@@ -27,11 +28,9 @@ from edgekit.web.html_rewriter_units import (
     Comment,
     Doctype,
     DocumentEnd,
-    Element,
     EndTag,
     Inserted,
     Part,
-    Subject,
     Text,
     escape,
 )
@@ -253,11 +252,11 @@ _BROADER = {
     "euc_kr": "cp949",
     "big5": "big5hkscs",
 }
-_CODECS = frozenset(
+_CODECS = words(
     "utf-8 cp866 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-10"
     " iso8859-13 iso8859-14 iso8859-15 iso8859-16 koi8-r koi8-u mac-roman mac-cyrillic cp874 cp1250"
     " cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 gb18030 big5hkscs euc_jp cp932"
-    " cp949".split()
+    " cp949"
 )
 
 Work = tuple[Any, list[Handler], Callable[[Any], None]]

@@ -17,18 +17,21 @@ HTML = "http://www.w3.org/1999/xhtml"
 SVG = "http://www.w3.org/2000/svg"
 MATHML = "http://www.w3.org/1998/Math/MathML"
 
+
+def words(text: str) -> frozenset[str]:
+    """Names, as they stand between spaces."""
+    return frozenset(text.split())
+
+
 # What is text up to its end tag, whatever it looks like; `plaintext` has no end.
-TEXT_ELEMENTS = frozenset(
-    "textarea title plaintext script style iframe xmp noembed noframes noscript".split()
+TEXT_ELEMENTS = words("textarea title plaintext script style iframe xmp noembed noframes noscript")
+VOID = words(
+    "area base basefont bgsound br col embed hr img input keygen link meta param source track wbr"
 )
-VOID = frozenset(
-    "area base basefont bgsound br col embed hr img input keygen link meta param source track"
-    " wbr".split()
-)
-_LEAVE_FOREIGN = frozenset(
+_LEAVE_FOREIGN = words(
     "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li"
     " listing menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul"
-    " var".split()
+    " var"
 )
 _HTML_INSIDE = {
     SVG: frozenset({"desc", "title", "foreignobject"}),

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
 from edgekit.errors import WebTypeError
+from edgekit.web.html_rewriter_context import words
 
 
 class Subject(Protocol):
@@ -97,11 +98,11 @@ _OPERATORS = re.compile(r"[~|^$*]?=")
 _WHITESPACE = re.compile(r"[ \t\n\r\f]+")
 
 # Whose values HTML compares without case, in its own elements. Selectors in HTML, "case-insensitive".
-_CASELESS = frozenset(
+_CASELESS = words(
     "accept accept-charset align alink axis bgcolor charset checked clear codetype color compact"
     " declare defer dir direction disabled enctype face frame hreflang http-equiv lang language link"
     " media method multiple nohref noresize noshade nowrap readonly rel rev rules scope scrolling"
-    " selected shape target text type valign valuetype vlink".split()
+    " selected shape target text type valign valuetype vlink"
 )
 
 
@@ -154,14 +155,12 @@ class _Parser:
                 self.at = identifier.end()
                 tests.append(_attribute("id", "=", _unescape(identifier[0]), False))
             elif character == ".":
-                if _NUMBER.match(self.text, self.at) and self.at == start:
+                if _NUMBER.match(self.text, self.at):
                     break
                 self.at += 1
                 if not self._peek():
                     _refuse("Unexpected end of selector.")
-                word = self._identifier() or _refuse(
-                    "Invalid or unescaped class name in selector."
-                )
+                word = self._identifier() or _refuse("Invalid or unescaped class name in selector.")
                 tests.append(_attribute("class", "~=", word, False))
             elif character == "[":
                 self.at += 1
@@ -191,7 +190,7 @@ class _Parser:
             self.at += 1
             word = "*" if self._skip("*") else self._identifier()
             if word is None:
-                _refuse("Unexpected token in selector.")
+                _refuse("The selector is empty.")
         return None if word in ("*", None) else _lower(word)
 
     def _attribute(self) -> Test:
@@ -257,7 +256,7 @@ class _Parser:
             if self.negations:
                 return _never
             return lambda subject: not any(test(subject) for test in tests)
-        _refuse("Unsupported pseudo-class or pseudo-element in selector.")
+        return _refuse("Unsupported pseudo-class or pseudo-element in selector.")
 
     def _peek(self) -> str:
         return self.text[self.at : self.at + 1]

@@ -24,7 +24,9 @@ _REFERENCE = 5
 RAW = 6  # what no handler ever sees
 
 MEMORY_LIMIT = 3 * 2**20  # characters of one tag or comment; the platform's, which counts more
-_SLICE = 2**14  # characters given to the tokenizer at a time; it gets the rest again when started anew
+_SLICE = (
+    2**14
+)  # characters given to the tokenizer at a time; it gets the rest again when started anew
 _HELD = 2**16  # characters of a text that the tokenizer may hold before it is started anew
 
 _MARKUP = re.compile(r"<(?=[a-zA-Z/!?]|\Z)")
@@ -66,7 +68,9 @@ def attributes(source: str) -> list[Attribute]:
         value = match["double"]
         if value is None:
             value = match["single"] if match["single"] is not None else match["bare"] or ""
-        found.append(Attribute(lower(match["name"]), value, source[match.start("name") : match.end()]))
+        found.append(
+            Attribute(lower(match["name"]), value, source[match.start("name") : match.end()])
+        )
         at = match.end()
     return found
 
@@ -93,7 +97,9 @@ class Tokens:
         self._raw = ""  # what has arrived, from the first character that is not told yet
         self._at = 0  # up to where tokens have been told
         self._text = 0  # where text begins that is not told yet: `_at`, or before it
-        self._owed = 0  # characters of text that are told already and that the tokenizer still holds
+        self._owed = (
+            0  # characters of text that are told already and that the tokenizer still holds
+        )
         self._element = ""  # the text element that this is in
         self._in_cdata = False
         self._anew = False  # whether the tokenizer is to forget its state
@@ -269,7 +275,9 @@ class Tokens:
         end = self._raw.find("]]>", self._at)
         self._in_cdata = end < 0
         # At the end of what has arrived, up to two brackets may belong to what ends it.
-        self._at = end if end >= 0 else max(self._at, len(self._raw.rstrip("]")), len(self._raw) - 2)
+        self._at = (
+            end if end >= 0 else max(self._at, len(self._raw.rstrip("]")), len(self._raw) - 2)
+        )
         yield from self._told()
         if end >= 0:
             self._at = self._text = end + 3

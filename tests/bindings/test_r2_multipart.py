@@ -153,10 +153,15 @@ async def test_an_upload_that_is_over_takes_no_more_parts(
     assert await blob_records(store) == (1 if end == "complete" else 0)
 
 
-@pytest.mark.parametrize("key", ["k", "other"])
-async def test_an_upload_that_there_is_not_is_an_error(bucket: R2Bucket, key: str) -> None:
-    upload_id = "none" if key == "k" else (await begun(bucket)).upload_id
-    upload = bucket.resume_multipart_upload(key, upload_id)
+@pytest.mark.parametrize(
+    ("key", "upload_id"), [("k", "none"), ("other", "{}"), ("k", "{}/00001"), ("k", "{}/")]
+)
+async def test_an_upload_that_there_is_not_is_an_error(
+    bucket: R2Bucket, key: str, upload_id: str
+) -> None:
+    there = await begun(bucket)
+    await there.upload_part(1, "x")
+    upload = bucket.resume_multipart_upload(key, upload_id.format(there.upload_id))
     for call, text in (
         (upload.upload_part(1, "x"), r"uploadPart: .* \(10024\)"),
         (upload.complete([]), r"completeMultipartUpload: .* \(10001\)"),

@@ -28,6 +28,7 @@ from edgekit.web.streams import ReadableStream
 from tests.bridge.bridge import HERE
 from tests.bridge.comparing import random_calls
 from tests.bridge.conftest import npm_folder
+from tests.web.test_html_rewriter_selectors import MATCHES, PAGE, REFUSED
 
 pytestmark = pytest.mark.bridge
 
@@ -198,28 +199,95 @@ bare = st.builds(lambda space, name: space + name, spaces, st.sampled_from(["hid
 attributes = st.lists(attribute | bare, max_size=3).map("".join)
 closing = st.sampled_from([">", ">", ">", ">", "/>", " />", " >", "\n>"])
 texts = st.sampled_from(
-    ["x", "text", " ", "\n", "\r\n", "\r", "a&amp;b", "&lt;", "é€😀", "a\r\nb\r\n", "0\0", "&", "]]>"]
+    [
+        "x",
+        "text",
+        " ",
+        "\n",
+        "\r\n",
+        "\r",
+        "a&amp;b",
+        "&lt;",
+        "é€😀",
+        "a\r\nb\r\n",
+        "0\0",
+        "&",
+        "]]>",
+    ]
 )
 odd = st.sampled_from(
-    ["<!-- c -->", "<!--->", "<!-->", "<!--a--!>", "<!x>", "<?php x?>", "</ c>", "</>", "<!-- <p> -->"]
-    + ["<![CDATA[x]]>", "<!doctype html>", "a < b", "<3", "</>x</>", "<!---->", "<!--\r\n-->", "< p>"]
+    [
+        "<!-- c -->",
+        "<!--->",
+        "<!-->",
+        "<!--a--!>",
+        "<!x>",
+        "<?php x?>",
+        "</ c>",
+        "</>",
+        "<!-- <p> -->",
+        "<![CDATA[x]]>",
+        "<!doctype html>",
+        "a < b",
+        "<3",
+        "</>x</>",
+        "<!---->",
+        "<!--\r\n-->",
+        "< p>",
+    ]
 )
 raw = st.sampled_from(
-    ["<title>a<b>c</title>", "<textarea>\r\n<p></textarea>", "<script>a<!--b</script>"]
-    + ["<script><!--<script></script>--></script>", "<style>p > a { }</style>", "<title></title >"]
-    + ["<xmp><p></xm></xmp>", "<noscript><p></noscript>", "<iframe></p></iframe>", "<script>1\r\n</script>"]
-    + ["<script>if (a</script.x) </script\n>", "<style></STYLE>", "<title>&amp;</TITLE x=y>"]
+    [
+        "<title>a<b>c</title>",
+        "<textarea>\r\n<p></textarea>",
+        "<script>a<!--b</script>",
+        "<script><!--<script></script>--></script>",
+        "<style>p > a { }</style>",
+        "<title></title >",
+        "<xmp><p></xm></xmp>",
+        "<noscript><p></noscript>",
+        "<iframe></p></iframe>",
+        "<script>1\r\n</script>",
+        "<script>if (a</script.x) </script\n>",
+        "<style></STYLE>",
+        "<title>&amp;</TITLE x=y>",
+    ]
 )
 foreign = st.sampled_from(
-    ["<svg>", "</svg>", "<math>", "</math>", "<path d='1'/>", "<g>", "</g>", "<circle />", "<mi>", "</mi>"]
-    + ["<title>", "</title>", "<desc>", "</desc>", "<foreignObject>", "</foreignObject>", "<font>"]
-    + ["<font color=red>", "<annotation-xml encoding='text/html'>", "</annotation-xml>", "<style>"]
-    + ["<![CDATA[a<b]]>", "<![CDATA[]]>", "</style>", "<svg/>"]
+    [
+        "<svg>",
+        "</svg>",
+        "<math>",
+        "</math>",
+        "<path d='1'/>",
+        "<g>",
+        "</g>",
+        "<circle />",
+        "<mi>",
+        "</mi>",
+        "<title>",
+        "</title>",
+        "<desc>",
+        "</desc>",
+        "<foreignObject>",
+        "</foreignObject>",
+        "<font>",
+        "<font color=red>",
+        "<annotation-xml encoding='text/html'>",
+        "</annotation-xml>",
+        "<style>",
+        "<![CDATA[a<b]]>",
+        "<![CDATA[]]>",
+        "</style>",
+        "<svg/>",
+    ]
 )
 tags = st.builds(lambda n, a, c: f"<{n}{a}{c}", names, attributes, closing)
 ends = st.builds(lambda n, a: f"</{n}{a}>", names, st.sampled_from(["", "", "", " ", " x=1", "\n"]))
 markup = tags | tags | tags | ends | ends | texts | texts
-tails = st.sampled_from(["", "", "", "<p", "</p", "<p a='", "<", "</", "<!-- u", "<!-", "<!", "x<", "<?x"])
+tails = st.sampled_from(
+    ["", "", "", "<p", "</p", "<p a='", "<", "</", "<!-- u", "<!-", "<!", "x<", "<?x"]
+)
 
 
 def documents(parts: Any) -> Any:
@@ -236,10 +304,39 @@ def chunks(draw: Any, parts: Any) -> list[bytes]:
 # --- Rules
 
 compound = st.sampled_from(
-    ["p", "div", "*", "b", ".a", "#a", "[class]", "[title=a]", "[type=text]", "[title='a b']", "li"]
-    + ["[class~=b]", "[lang|=a]", "[href^=a]", "[href$=b]", "[title*='&']", "p.a", ":not(p)", "br"]
-    + [":first-child", "li:nth-child(2)", "p:first-of-type", ":nth-child(odd)", "a:not(.a)", "P"]
-    + [":nth-of-type(2n+1)", "[title=A i]", "[title=a s]", "x-y", "img", "p:not(:first-child)"]
+    [
+        "p",
+        "div",
+        "*",
+        "b",
+        ".a",
+        "#a",
+        "[class]",
+        "[title=a]",
+        "[type=text]",
+        "[title='a b']",
+        "li",
+        "[class~=b]",
+        "[lang|=a]",
+        "[href^=a]",
+        "[href$=b]",
+        "[title*='&']",
+        "p.a",
+        ":not(p)",
+        "br",
+        ":first-child",
+        "li:nth-child(2)",
+        "p:first-of-type",
+        ":nth-child(odd)",
+        "a:not(.a)",
+        "P",
+        ":nth-of-type(2n+1)",
+        "[title=A i]",
+        "[title=a s]",
+        "x-y",
+        "img",
+        "p:not(:first-child)",
+    ]
 )
 complex_ = st.builds(
     lambda first, rest: first + "".join(combinator + each for combinator, each in rest),
@@ -265,10 +362,21 @@ of_elements = st.lists(
     inserting("before", "after", "prepend", "append")
     | inserting("replace", "setInnerContent", "before", "after")
     | st.sampled_from(
-        [["remove"], ["removeAndKeepContent"], ["get", "removed"], ["tick"], ["set", "tagName", "q"]]
-        + [["getAttribute", "CLASS"], ["hasAttribute", "id"], ["removeAttribute", "class"]]
-        + [["setAttribute", "Class", 'n"<'], ["setAttribute", "new", "é"], ["set", "tagName", "a b"]]
-        + [["setAttribute", "a b", ""], ["getAttribute", "title"]]
+        [
+            ["remove"],
+            ["removeAndKeepContent"],
+            ["get", "removed"],
+            ["tick"],
+            ["set", "tagName", "q"],
+            ["getAttribute", "CLASS"],
+            ["hasAttribute", "id"],
+            ["removeAttribute", "class"],
+            ["setAttribute", "Class", 'n"<'],
+            ["setAttribute", "new", "é"],
+            ["set", "tagName", "a b"],
+            ["setAttribute", "a b", ""],
+            ["getAttribute", "title"],
+        ]
     )
     | of_end_tags.map(lambda steps: ["onEndTag", steps]),
     max_size=3,
@@ -333,3 +441,66 @@ def test_documents_with_svg_and_mathml_come_out_the_same(
     platform: Platform, given: list[Job]
 ) -> None:
     compare(platform, given)
+
+
+def selecting(selector: str, page: str = PAGE) -> Job:
+    return {
+        "chunks": [page.encode()],
+        "type": "text/html",
+        "rules": [{"selector": selector, "element": [["getAttribute", "id"]]}, {"text": []}],
+    }
+
+
+def test_selectors_match_the_same_elements(platform: Platform) -> None:
+    answers = platform.run([selecting(selector) for selector, _ in MATCHES])
+    for (selector, expected), answer in zip(MATCHES, answers, strict=True):
+        ids = [int(event[3]) for event in answer["events"] if event[2] == "getAttribute"]
+        assert ids == expected, selector
+
+
+def test_what_is_no_selector_is_refused_with_the_same_text(platform: Platform) -> None:
+    given = [(selector, text) for selectors, text in REFUSED for selector in selectors]
+    answers = platform.run([selecting(selector) for selector, _ in given])
+    for (selector, text), answer in zip(given, answers, strict=True):
+        assert answer.get("error") == f"TypeError: Parser error: {text}", selector
+
+
+@pytest.mark.parametrize(
+    ("job", "real", "here_"),
+    [
+        # Bytes that are none of the coding stay what they are; there a handler of texts changes them.
+        (
+            {"chunks": [b"<p>\xff</p>"], "rules": [{"selector": "p", "text": []}]},
+            b"<p>\xef\xbf\xbd</p>",
+            b"<p>\xff</p>",
+        ),
+        # Of the elements that the platform must look at twice, it misses every other one.
+        (
+            {
+                "chunks": [b"<svg><desc></desc><title></title></svg>"],
+                "rules": [{"selector": "*", "element": [["before", "x"]]}],
+            },
+            b"x<svg>x<desc></desc><title></title></svg>",
+            b"x<svg>x<desc></desc>x<title></title></svg>",
+        ),
+        # A stream may be put where the platform takes text only.
+        (
+            {"chunks": [b"x"], "rules": [{"end": [["append", {"stream": "s"}]]}]},
+            b"x",
+            b"xs",
+        ),
+        # Names that the coding lacks, and x-user-defined, which no document is in.
+        (
+            {"chunks": [b"x"], "type": "text/html;charset=x-user-defined", "rules": []},
+            b"x",
+            "TypeError: Parser error: Unknown character encoding has been provided.",
+        ),
+    ],
+)
+async def test_known_differences_still_differ(
+    platform: Platform, job: Job, real: Any, here_: Any
+) -> None:
+    (there,) = platform.run([job])
+    ours = await here(job)
+    assert there.get("output", there.get("error")) == real
+    assert ours.get("output", ours.get("error")) == here_

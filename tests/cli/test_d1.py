@@ -145,6 +145,7 @@ def test_migrations_are_created_with_the_next_number(folder: Path):
     done("migrations", "create", "other", "x")
     assert (folder / "sql" / "0001_x.sql").exists()
     assert "file's name" in refused("migrations", "create", "todo", "a/b")
+    assert "File name too long" in refused("migrations", "create", "todo", "x" * 300)
 
 
 def test_folder_of_migrations_is_made_when_allowed(folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -275,6 +275,33 @@ async def test_read_that_was_long_once_is_short_again(
     assert LONG not in sql._learned
 
 
+@pytest.mark.parametrize(
+    ("query", "inline"),
+    [
+        (Query("SELECT instr(?, ?)", ("a", "b" * 1024)), True),
+        (Query("SELECT instr(?, ?)", ("a", "b" * 1025)), False),
+        (Query("SELECT ?", (bytes(1025),)), False),
+        (Query("SELECT json_patch('{}', '{}')"), False),
+        (Query("SELECT count(*) FROM words WHERE words MATCH 'a'"), False),
+    ],
+)
+async def test_what_cannot_be_interrupted_is_never_run_on_the_event_loop(
+    sql: SQLiteSql, monkeypatch: pytest.MonkeyPatch, query: Query, inline: bool
+):
+    await run(sql, "CREATE VIRTUAL TABLE words USING fts5(word)")
+    threads: list[threading.Thread] = []
+    read = sql._read_with
+
+    def noted(*args: Any) -> Any:
+        threads.append(threading.current_thread())
+        return read(*args)
+
+    monkeypatch.setattr(sqlite_sql, "_INLINE_SECONDS", 1000.0)
+    monkeypatch.setattr(sql, "_read_with", noted)
+    await run(sql, query)
+    assert [thread is threading.current_thread() for thread in threads] == [inline]
+
+
 async def test_what_was_learned_is_bounded(sql: SQLiteSql, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sqlite_sql, "_LEARNED", 3)
     await run(sql, "CREATE TABLE t (a)")
@@ -329,6 +356,16 @@ async def test_rows_beyond_the_limit_are_refused(sql: SQLiteSql, monkeypatch: py
     await run(sql, "CREATE TABLE t (a)")
     assert isinstance(await refused(sql, f"INSERT INTO t {many} RETURNING a"), SqlLimit)
     assert await rows(sql, "SELECT count(*) FROM t") == [(0,)]
+
+
+async def test_short_rows_count_as_what_they_take(sql: SQLiteSql, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sql_statements, "MAX_ROWS_SIZE", 100 * 80)
+    monkeypatch.setattr(sqlite_sql, "_INLINE_SECONDS", -1.0)
+    numbers = (
+        "WITH RECURSIVE x(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x LIMIT {}) SELECT n FROM x"
+    )
+    assert len(await rows(sql, numbers.format(100))) == 100
+    assert isinstance(await refused(sql, numbers.format(101)), SqlLimit)
 
 
 async def test_database_beyond_its_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -184,6 +184,9 @@ async def test_all_other_paths_are_the_apps(client: TestClient) -> None:
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
         ({"host": "a b"}, 403),
+        ({"sec-fetch-site": "none"}, 200),
+        ({"sec-fetch-site": "same-site"}, 200),
+        ({"sec-fetch-site": "cross-site"}, 403),  # <img src="http://localhost:8787/cdn-cgi/...">
     ],
 )
 @pytest.mark.parametrize(

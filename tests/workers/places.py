@@ -137,10 +137,9 @@ def miniflare_options(config: dict[str, Any], folder: Path) -> dict[str, Any]:
         "serviceBindings": {e["binding"]: e["service"] for e in config.get("services", [])},
     }
     if assets := config.get("assets"):
-        options["assets"] = {
-            "directory": str(folder / assets["directory"]),
-            "binding": assets.get("binding"),
-        }
+        options["assets"] = {"directory": str(folder / assets["directory"])}
+        if "binding" in assets:
+            options["assets"]["binding"] = assets["binding"]
     if version := config.get("version_metadata"):
         options["versionMetadata"] = version["binding"]
     return options

@@ -7,6 +7,7 @@ they are called is not reported, since most programs never call them.
 from __future__ import annotations
 
 import ast
+import sys
 
 from edgekit.compat import platform
 from edgekit.compat.check import calls
@@ -43,10 +44,16 @@ class AtImport:
         if not moment.own and not moment.certain:
             return
         if isinstance(node, ast.Call):
-            dotted = moment.scope.resolve(node.func)
-            dotted = dotted and self.program.follow(dotted, packages=True)
-            if dotted and not self.program.is_own(dotted):
-                self._called(node, dotted, moment)
+            written = moment.scope.resolve(node.func)
+            # A package's function is known by its public name, and by where it really is.
+            names = (
+                [self.program.follow(written, packages=each) for each in (False, True)]
+                if written
+                else []
+            )
+            for name in dict.fromkeys(names):
+                if name and not self.program.is_own(name) and self._called(node, name, moment):
+                    return
         elif isinstance(node, ast.Attribute) and moment.own:
             dotted = moment.scope.resolve(node.value)
             dotted = dotted and self.program.follow(dotted)
@@ -54,7 +61,8 @@ class AtImport:
                 # Allowed, but it is the value of the deployment that is kept.
                 self._report("P010", node, moment, f"env.{node.attr} {_AT_IMPORT}", "warning")
 
-    def _called(self, node: ast.Call, dotted: str, moment: Moment) -> None:
+    def _called(self, node: ast.Call, dotted: str, moment: Moment) -> bool:
+        """Report a call by a name; whether it is one to report."""
         shown = f"{dotted}() {_AT_IMPORT}"
         entry = calls.find(calls.ENTROPY, dotted)
         if entry is not None or (dotted in calls.SEEDED and not node.args):
@@ -63,25 +71,27 @@ class AtImport:
             if moment.source.package in calls.PATCHED:
                 severity, remedy = "note", "Nothing: Workers' SDK puts this right."
             self._report("P008", node, moment, shown, severity, remedy)
-            return
+            return True
         entry = calls.find(calls.CLOCKS, dotted)
         wanted = calls.CLOCKS_WITHOUT.get(dotted)
         if entry is not None or (wanted is not None and len(node.args) < wanted):
             # A package that notes when it was loaded does no harm.
             self._report("P009", node, moment, shown, None if moment.own else "note")
-            return
+            return True
         entry = calls.find(calls.WORK, dotted)
         if entry is not None:
             if moment.own or entry[1] is None:
                 self._report("P010", node, moment, shown, entry[1])
-            return
+            return True
         if moment.own:
-            return  # `Code` reads all of the program's own lines
+            return False  # `code.py` reads all of the program's own lines
         entry = calls.find(calls.CALLS, dotted)
         if entry is not None and entry[0] in _ALWAYS and entry[1] is None:
-            if dotted.endswith("Executor"):
-                return  # it starts its threads when it gets work
-            self._report(entry[0], node, moment, shown, None)
+            # Executors start their threads when they get work.
+            if not dotted.endswith("Executor"):
+                self._report(entry[0], node, moment, shown, None)
+            return True
+        return False
 
     def _report(
         self,
@@ -117,10 +127,10 @@ class AtImport:
         top = wanted.name.partition(".")[0]
         package = self.program.packaged(top)
         severity: Severity | None = None if moment.certain else "warning"
+        there = platform.offered(self.python)
         if self.program.exists(top):
-            if package and compiled_file(self.program, wanted.name):
-                if package not in platform.offered(self.python):
-                    self.machine_code.setdefault(package, wanted)
+            if package not in there and package and compiled_file(self.program, wanted.name):
+                self.machine_code.setdefault(package, wanted)
             return
         if (why := platform.missing(top, self.python)) is not None:
             if top == "distutils" and "_distutils_hack" in self.importing.imported:
@@ -129,6 +139,11 @@ class AtImport:
             if (top, moment.source.package) not in self._missing or moment.own:
                 self._missing.add((top, moment.source.package))
                 self._report_module("P012", wanted, why, severity)
+        elif moment.own and top not in (*there, *platform.GIVEN, *sys.stdlib_module_names):
+            what = f"{top} is not installed here, and Workers do not have it"
+            if not isinstance(moment.scope.node, ast.Module | ast.ClassDef):
+                severity = "warning"  # functions often ask first whether something is there
+            self._report_module("P012", wanted, what, severity)
 
     def _report_module(
         self, rule: str, wanted: Wanted, what: str, severity: Severity | None

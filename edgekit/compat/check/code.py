@@ -45,9 +45,9 @@ def check(reader: Reader) -> None:
                 if _makes_task(reader, call, at.scope):
                     reader.report("P022", call, "a task that nobody waits for")
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call):
-                if at.function is not None and _makes_task(reader, call, at.scope):
-                    if name not in awaited.get(at.function, ()):
-                        reader.report("P022", call, f"the task {name!r}, which nobody waits for")
+                kept = at.function is None or name in awaited.get(at.function, ())
+                if not kept and _makes_task(reader, call, at.scope):
+                    reader.report("P022", call, f"the task {name!r}, which nobody waits for")
             case ast.ClassDef(bases=bases):
                 for base in bases:
                     dotted = reader.dotted(base, at.scope)

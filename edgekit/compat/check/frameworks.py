@@ -56,7 +56,9 @@ def _main(reader: Reader) -> None:
     if scope.bound("Default") or not scope.bound("app"):
         return
     made = scope.bound("app")[-1]
-    dotted = reader.dotted(made, scope) if isinstance(made, ast.expr) else None
+    if not isinstance(made, ast.expr):
+        return
+    dotted = reader.dotted(made, scope)
     if dotted in (*_APPS, *_OTHER_APPS):
         gateway = "wsgi" if dotted in _WSGI else "asgi"
         reader.report(

@@ -70,7 +70,7 @@ def check_imports(findings: Findings, importing: Importing) -> None:
         moment = wanted.moment
         if not moment.own or moment.lenient or program.exists(top):
             continue
-        if top in sys.stdlib_module_names or top in platform.GIVEN or top in ("asgi", "edgekit"):
+        if top in sys.stdlib_module_names or top in platform.GIVEN or top == "edgekit":
             continue
         if top not in _INSTALLERS:
             findings.add("H006", moment.source.file, wanted.line, f"{top} is not installed")
@@ -94,9 +94,9 @@ def check_code(reader: Reader) -> None:
                 _call(reader, at, at.node)
             case ast.ClassDef(name="Default", body=body):
                 for each in body:
-                    if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
-                        if each.name in _HANDLERS:
-                            reader.report("H005", each, f"the handler {each.name}")
+                    name = getattr(each, "name", None)
+                    if name in _HANDLERS:
+                        reader.report("H005", each, f"the handler {name}")
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 if reader.is_main and at.scope.above is None and name in _GLOBAL:
                     reader.report("H005", at.node, f"the handler {name}")

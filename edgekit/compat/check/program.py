@@ -392,18 +392,19 @@ class Program:
 
     def method(self, owner: Definition, name: str, depth: int = 0) -> Definition | None:
         """A method of a class or of one above it."""
+        if not isinstance(owner.node, ast.ClassDef):
+            return None
         inside = owner.inside
         node = next(reversed(inside.bound(name)), None)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             return Definition(node, inside)
-        if node is not None or depth > _DEEP or not isinstance(owner.node, ast.ClassDef):
+        if node is not None or depth > _DEEP:
             return None
         for base in owner.node.bases:
             dotted = owner.scope.resolve(base)
             above = dotted and self.definition(dotted)
-            if above and isinstance(above.node, ast.ClassDef):
-                if found := self.method(above, name, depth + 1):
-                    return found
+            if above and (found := self.method(above, name, depth + 1)):
+                return found
         return None
 
     def bases(self, owner: Definition, depth: int = 0) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from edgekit.compat.check.branches import caught_imports, truth
@@ -83,7 +83,8 @@ class Reader:
         owner = self.program.definition(head.removesuffix("()"))
         if owner is None or not isinstance(owner.node, ast.ClassDef):
             return None
-        if dot and self.program.method(owner, rest.partition(".")[0].removesuffix("()")):
+        own = self.program.method(owner, rest.partition(".")[0].removesuffix("()")) if dot else None
+        if own is not None and not own.scope.source.package:
             return None
         for base in self.program.bases(owner):
             if not self.program.is_own(base):
@@ -94,39 +95,48 @@ class Reader:
         self, node: ast.AST, scope: Scope, function: Function | None, lenient: bool
     ) -> Iterator[At]:
         yield At(node, scope, function, lenient)
+        for child, inside, around, provided in self._children(node, scope, function, lenient):
+            yield from self._walk(child, inside, around, provided)
+
+    def _children(
+        self, node: ast.AST, scope: Scope, function: Function | None, lenient: bool
+    ) -> Iterator[tuple[ast.AST, Scope, Function | None, bool]]:
+        """What stands in a node, with the scope, the function and the leniency there."""
+        parts: Iterable[ast.AST]
+        inner: Iterable[ast.AST] = ()
+        inside, around, provided = scope, function, lenient
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                outside = [*node.decorator_list, *node.args.defaults]
-                outside += [each for each in node.args.kw_defaults if each is not None]
-                for each in outside:
-                    yield from self._walk(each, scope, function, lenient)
-                inside = scope.below(node)
-                for each in node.body:
-                    yield from self._walk(each, inside, node, lenient)
+                defaults = (each for each in node.args.kw_defaults if each is not None)
+                arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+                parts = (*node.decorator_list, *node.args.defaults, *defaults, *arguments)
+                inner, inside, around = node.body, scope.below(node), node
             case ast.ClassDef():
-                for each in (*node.decorator_list, *node.bases, *node.keywords):
-                    yield from self._walk(each, scope, function, lenient)
-                for each in node.body:
-                    yield from self._walk(each, scope.below(node), function, lenient)
+                parts = (*node.decorator_list, *node.bases, *node.keywords)
+                inner, inside = node.body, scope.below(node)
             case ast.Lambda():
-                yield from self._walk(node.body, scope.below(node), function, lenient)
+                parts, inner, inside = (), (node.body,), scope.below(node)
             case ast.If():
                 taken = truth(node.test, scope, self.python)
-                yield from self._walk(node.test, scope, function, lenient)
-                parts = [*(node.body if taken is not False else ())]
-                parts += node.orelse if taken is not True else ()
-                for each in parts:
-                    yield from self._walk(each, scope, function, lenient)
+                parts = (
+                    node.test,
+                    *(node.body if taken is not False else ()),
+                    *(node.orelse if taken is not True else ()),
+                )
             case ast.Try() | ast.TryStar():
-                caught = lenient or caught_imports(node.handlers)
-                for each in node.body:
-                    yield from self._walk(each, scope, function, caught)
-                for part in (*node.handlers, *node.orelse, *node.finalbody):
-                    yield from self._walk(part, scope, function, lenient)
+                inner, provided = node.body, lenient or caught_imports(node.handlers)
+                parts = (*node.handlers, *node.orelse, *node.finalbody)
             case ast.AnnAssign(target=target, value=value):
-                yield from self._walk(target, scope, function, lenient)
-                if value is not None:
-                    yield from self._walk(value, scope, function, lenient)
+                parts = (target,) if value is None else (target, value)  # types are not evaluated
+            case ast.arg():
+                parts = ()
             case _:
-                for child in ast.iter_child_nodes(node):
-                    yield from self._walk(child, scope, function, lenient)
+                parts = ast.iter_child_nodes(node)
+        outer = (parts, scope, function, lenient)
+        for group, where, whose, safe in (
+            ((inner, inside, around, provided), outer)
+            if isinstance(node, ast.Try | ast.TryStar)
+            else (outer, (inner, inside, around, provided))
+        ):
+            for child in group:
+                yield child, where, whose, safe

@@ -115,7 +115,7 @@ class TypedArray(JsBuffer):
     """
 
     __slots__ = ("_data", "buffer", "byteOffset")
-    _format = "B"
+    _format: Any = "B"  # of `memoryview.cast`
     BYTES_PER_ELEMENT = 1
     buffer: ArrayBuffer
     byteOffset: int
@@ -126,10 +126,8 @@ class TypedArray(JsBuffer):
             self._over(source, offset, length)
             return
         if isinstance(source, int) or source is None:
-            name = self.constructor.name  # type: ignore[attr-defined]
             count = _length(source or 0, f"Invalid typed array length: {source}")
             self._over(ArrayBuffer(count * self.BYTES_PER_ELEMENT), 0, None)
-            del name
             return
         if isinstance(source, bytes | bytearray | memoryview) and self._format == "B":
             self._over(ArrayBuffer.over(bytes(source)), 0, None)
@@ -282,9 +280,9 @@ class TypedArray(JsBuffer):
     def join(self, separator: str = ",") -> str:
         return separator.join(map(string, self))
 
-    def reverse(self) -> Any:
+    def reverse(self) -> None:
+        """Turn it round in place, as Python's sequences do."""
         self.set(list(self)[::-1])
-        return self
 
     def sort(self, compare: Any = None) -> Any:
         ordered = Array.over(list(self)).sort(compare) if compare else sorted(self)

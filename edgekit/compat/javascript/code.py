@@ -73,7 +73,7 @@ class CodeRunner:
         if isinstance(source, str):
             text = inspect.cleandoc(source) if source[:1] in (" ", "\n", "\t") else source
             quiet = quiet_trailing_semicolon and should_quiet(text)
-            self.ast = ast.parse(text, filename, mode)
+            self.ast: Any = ast.parse(text, filename, mode)
         else:
             quiet = False
             self.ast = source

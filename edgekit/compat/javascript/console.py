@@ -8,8 +8,9 @@ from typing import Any
 
 from edgekit import host
 from edgekit.compat.javascript.jsontext import stringify
+from edgekit.compat.javascript.maps import Map, Set
 from edgekit.compat.javascript.proxy import JsNull, JsProxy
-from edgekit.compat.javascript.values import Array, Map, Object, Set, entries_of, string
+from edgekit.compat.javascript.values import Array, Object, entries_of, string
 
 logger = logging.getLogger("edgekit.console")
 

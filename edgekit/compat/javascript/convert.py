@@ -14,9 +14,10 @@ from typing import Any
 from edgekit.compat.javascript.arrays import ArrayBuffer, JsBuffer, typed_array
 from edgekit.compat.javascript.dates import Date
 from edgekit.compat.javascript.errors import thrown
+from edgekit.compat.javascript.maps import Map, Set
 from edgekit.compat.javascript.proxies import ConversionError, JsDoubleProxy
 from edgekit.compat.javascript.proxy import JsNull, JsType, is_js
-from edgekit.compat.javascript.values import Array, Iterated, Map, Object, Set, null, string
+from edgekit.compat.javascript.values import Array, Iterated, Object, null, string
 from edgekit.web.spelling import Plain
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})
@@ -247,7 +248,7 @@ def _iterator(items: Iterator[Any]) -> Iterated:
     return Iterated(each())
 
 
-VIEWS |= {
+_OWN: dict[type, Callable[[Any], Any]] = {
     bytes: ArrayBuffer.over,
     bytearray: ArrayBuffer.over,
     memoryview: lambda value: ArrayBuffer.over(bytes(value)),
@@ -258,6 +259,7 @@ VIEWS |= {
     datetime: Date,
     Exception: thrown,
 }
+VIEWS.update(_OWN)
 
 
 def iterated(items: Any) -> Iterated:

@@ -41,7 +41,7 @@ class CryptoKey(JsProxy):
     def _for(self, usage: str) -> None:
         if usage not in self.usages:
             raise DOMException(
-                f"Requested key usage \"{usage}\" does not match any usage listed in this CryptoKey.",
+                f'Requested key usage "{usage}" does not match any usage listed in this CryptoKey.',
                 "InvalidAccessError",
             )
 
@@ -263,7 +263,9 @@ def import_key(
         kept: dict[str, Any] = {"name": name}
         if name == "HMAC":
             if not secret:
-                raise refuse("HMAC key length must be a non-zero unsigned long integer.", "DataError")
+                raise refuse(
+                    "HMAC key length must be a non-zero unsigned long integer.", "DataError"
+                )
             kept |= {"hash": {"name": hash_of(algorithm)}, "length": len(secret) * 8}
         elif name.startswith("AES-"):
             kept["length"] = _aes_bits(len(secret) * 8)
@@ -276,16 +278,18 @@ def _secret(format: str, key: Any) -> bytes:
         return _bytes(key)
     if format == "jwk":
         if not isinstance(key, dict) or key.get("kty") != "oct" or "k" not in key:
-            raise refuse('Symmetric "jwk" key import requires a JSON Web Key of type "oct".', "DataError")
+            raise refuse(
+                'Symmetric "jwk" key import requires a JSON Web Key of type "oct".', "DataError"
+            )
         return unbase64url(key["k"])
-    raise refuse(f"Unrecognized key import format \"{format}\".")
+    raise refuse(f'Unrecognized key import format "{format}".')
 
 
 def _export_secret(format: str, key: CryptoKey) -> Any:
     if format == "raw":
         return _buffer(key._held)
     if format != "jwk":
-        raise refuse(f"Unrecognized key export format \"{format}\".")
+        raise refuse(f'Unrecognized key export format "{format}".')
     if key._name == "HMAC":
         name = "HS" + key._algorithm["hash"]["name"].removeprefix("SHA-")
     else:
@@ -308,7 +312,9 @@ def _hmac(key: CryptoKey, message: bytes) -> bytes:
 def _derive(chosen: dict[str, Any], key: CryptoKey, bits: int | None) -> bytes:
     if chosen["name"] == "PBKDF2":
         if not bits or bits % 8:
-            raise refuse("PBKDF2 requires a non-zero length that is a multiple of 8.", "OperationError")
+            raise refuse(
+                "PBKDF2 requires a non-zero length that is a multiple of 8.", "OperationError"
+            )
         rounds = int(chosen["iterations"])
         if rounds > 100_000:
             raise refuse(
@@ -432,7 +438,9 @@ class Crypto(JsProxy):
     def getRandomValues(self, array: Any) -> Any:
         """Fill a typed array of whole numbers, of at most 65536 bytes; the array itself."""
         if not isinstance(array, TypedArray) or array._format in "fd":
-            raise DOMException("The data argument must be an integer-type TypedArray", "TypeMismatchError")
+            raise DOMException(
+                "The data argument must be an integer-type TypedArray", "TypeMismatchError"
+            )
         if array.byteLength > 65536:
             raise DOMException(
                 f"getRandomValues() only accepts buffers of size <= 64K but provided "

@@ -32,8 +32,10 @@ except ImportError as error:
 _CURVES: dict[str, Any] = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1, "P-521": ec.SECP521R1}
 _RSA = ("RSASSA-PKCS1-v1_5", "RSA-PSS", "RSA-OAEP")
 _EDWARDS = ("Ed25519", "NODE-ED25519")
-_FAILED = ("Decryption failed. This could be due to a ciphertext authentication failure, bad padding, "
-           "incorrect CryptoKey, or another algorithm-specific reason.")
+_FAILED = (
+    "Decryption failed. This could be due to a ciphertext authentication failure, bad padding, "
+    "incorrect CryptoKey, or another algorithm-specific reason."
+)
 
 
 def _hash(name: str) -> Any:
@@ -42,7 +44,7 @@ def _hash(name: str) -> Any:
 
 def _curve(name: Any) -> Any:
     if name not in _CURVES:
-        raise refuse(f"Unrecognized or unimplemented EC curve \"{name}\" requested.")
+        raise refuse(f'Unrecognized or unimplemented EC curve "{name}" requested.')
     return _CURVES[name]()
 
 
@@ -66,7 +68,7 @@ def generate(chosen: dict[str, Any], extractable: bool, usages: list[str]) -> Ob
     elif name == "X25519":
         private = x25519.X25519PrivateKey.generate()
     else:
-        raise refuse(f"Unrecognized key generation algorithm \"{name}\" requested.")
+        raise refuse(f'Unrecognized key generation algorithm "{name}" requested.')
     public_uses = [use for use in usages if use in ("verify", "encrypt", "wrapKey")]
     private_uses = [use for use in usages if use not in public_uses]
     return Object.over(
@@ -83,7 +85,7 @@ def load(
     """A key of raw, spki, pkcs8 or jwk."""
     name = chosen["name"]
     if name not in (*_RSA, *_EDWARDS, "ECDSA", "ECDH", "X25519"):
-        raise refuse(f"Unrecognized key import algorithm \"{name}\" requested.")
+        raise refuse(f'Unrecognized key import algorithm "{name}" requested.')
     try:
         if format == "jwk":
             held = _from_jwk(key, name)
@@ -99,7 +101,7 @@ def load(
         elif format == "raw" and name == "X25519":
             held = x25519.X25519PublicKey.from_public_bytes(bytes_of(key))
         else:
-            raise refuse(f"Unrecognized key import format \"{format}\".")
+            raise refuse(f'Unrecognized key import format "{format}".')
     except (ValueError, KeyError, TypeError) as error:
         raise refuse(f"The key could not be read as {format}: {error}", "DataError") from error
     return _key(held, chosen, extractable, usages)
@@ -140,7 +142,7 @@ def export(format: str, key: CryptoKey) -> Any:
     elif format == "raw" and not private and key._name not in _RSA:
         encoded = _raw(held)
     else:
-        raise refuse(f"Unrecognized key export format \"{format}\" of a {key.type} key.")
+        raise refuse(f'Unrecognized key export format "{format}" of a {key.type} key.')
     return ArrayBuffer.over(encoded)
 
 
@@ -212,7 +214,11 @@ def _to_jwk(key: CryptoKey) -> dict[str, Any]:
         if private:
             made["d"] = _text(held.private_numbers().private_value, size)
     else:
-        made = {"kty": "OKP", "crv": key._name.removeprefix("NODE-").title(), "x": base64url(_raw(public))}
+        made = {
+            "kty": "OKP",
+            "crv": key._name.removeprefix("NODE-").title(),
+            "x": base64url(_raw(public)),
+        }
         if private:
             made["d"] = base64url(held.private_bytes_raw())
     if alg := _alg(key):
@@ -246,7 +252,7 @@ def sign(chosen: dict[str, Any], key: CryptoKey, message: bytes) -> bytes:
         return r.to_bytes(size, "big") + s.to_bytes(size, "big")
     if key._name in _EDWARDS:
         return held.sign(message)  # type: ignore[no-any-return]
-    raise refuse(f"The sign operation is not implemented for \"{key._name}\".")
+    raise refuse(f'The sign operation is not implemented for "{key._name}".')
 
 
 def verify(chosen: dict[str, Any], key: CryptoKey, signature: bytes, message: bytes) -> bool:
@@ -267,7 +273,7 @@ def verify(chosen: dict[str, Any], key: CryptoKey, signature: bytes, message: by
         elif key._name in _EDWARDS:
             held.verify(signature, message)
         else:
-            raise refuse(f"The verify operation is not implemented for \"{key._name}\".")
+            raise refuse(f'The verify operation is not implemented for "{key._name}".')
     except InvalidSignature:
         return False
     return True
@@ -281,7 +287,7 @@ def agree(chosen: dict[str, Any], key: CryptoKey, bits: int | None) -> bytes:
     """The secret that a key shares with the other's `public` key."""
     other = chosen.get("public")
     if not isinstance(other, CryptoKey) or key._name not in ("ECDH", "X25519"):
-        raise refuse(f"The deriveBits operation is not implemented for \"{key._name}\".")
+        raise refuse(f'The deriveBits operation is not implemented for "{key._name}".')
     if key._name == "ECDH":
         shared: bytes = key._held.exchange(ec.ECDH(), other._held)
     else:
@@ -301,18 +307,22 @@ def encrypt(chosen: dict[str, Any], key: CryptoKey, message: bytes) -> bytes:
     name = key._name
     if name == "AES-GCM":
         tag = int(chosen.get("tagLength", 128)) // 8
-        return _gcm(chosen, key).encrypt(_bytes(chosen, "iv"), message, _more(chosen))[: len(message) + tag]
+        return _gcm(chosen, key).encrypt(_bytes(chosen, "iv"), message, _more(chosen))[
+            : len(message) + tag
+        ]
     if name == "AES-CBC":
         padder = blocks.PKCS7(128).padder()
         cipher = _cbc(chosen, key).encryptor()
-        return cipher.update(padder.update(message) + padder.finalize()) + cipher.finalize()
+        padded: bytes = padder.update(message) + padder.finalize()
+        encrypted: bytes = cipher.update(padded) + cipher.finalize()
+        return encrypted
     if name == "AES-CTR":
         return _counter(chosen, key, message)
     if name == "AES-KW":
         return keywrap.aes_key_wrap(key._held, message)
     if name == "RSA-OAEP":
         return key._held.encrypt(message, _oaep(chosen, key))  # type: ignore[no-any-return]
-    raise refuse(f"The encrypt operation is not implemented for \"{name}\".")
+    raise refuse(f'The encrypt operation is not implemented for "{name}".')
 
 
 def decrypt(chosen: dict[str, Any], key: CryptoKey, message: bytes) -> bytes:
@@ -336,7 +346,7 @@ def decrypt(chosen: dict[str, Any], key: CryptoKey, message: bytes) -> bytes:
             return key._held.decrypt(message, _oaep(chosen, key))  # type: ignore[no-any-return]
     except (InvalidTag, ValueError, keywrap.InvalidUnwrap) as error:
         raise refuse(_FAILED, "OperationError") from error
-    raise refuse(f"The decrypt operation is not implemented for \"{name}\".")
+    raise refuse(f'The decrypt operation is not implemented for "{name}".')
 
 
 def _gcm(chosen: dict[str, Any], key: CryptoKey) -> AESGCM:

@@ -56,6 +56,7 @@ class Date(JsProxy):
     """A moment, in milliseconds since 1970: `Date.new()`, of a number, a text, or parts."""
 
     __slots__ = ("_time",)
+    _time: float
 
     def __init__(self, *parts: Any) -> None:
         if not parts:
@@ -186,6 +187,9 @@ _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
 
 class RegExp(JsProxy):
     """A regular expression, by Python's `re`: named groups are translated, sticky is `lastIndex`."""
+
+    source: str
+    flags: str
 
     def __init__(self, source: Any, flags: str | None = None) -> None:
         if isinstance(source, RegExp):

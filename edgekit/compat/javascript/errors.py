@@ -158,7 +158,7 @@ def thrown(error: BaseException) -> BaseException:
     Python's own TypeError and ValueError come from arguments that a function here does not take, when
     they are raised in this package, and from the project's code, where they stay.
     """
-    if isinstance(error, JsException) or isinstance(error, UnsupportedError):
+    if isinstance(error, JsException | UnsupportedError):
         return error
     if not isinstance(error, EdgekitError):
         if isinstance(error, TypeError | ValueError) and _is_ours(error):
@@ -224,5 +224,5 @@ def _is_ours(error: BaseException) -> bool:
         trace = trace.tb_next
     if trace is None:
         return False
-    module = trace.tb_frame.f_globals.get("__name__", "")
+    module = str(trace.tb_frame.f_globals.get("__name__", ""))
     return module == "edgekit" or module.startswith("edgekit.")

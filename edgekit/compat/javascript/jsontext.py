@@ -143,10 +143,5 @@ def _string(text: str) -> str:
         text.encode()
     except UnicodeEncodeError:  # a surrogate that is no half of a pair is escaped
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-        return "".join(
-            f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in _text(text)
-        )
+        return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in _text(text))
     return _text(text)
-
-
-

@@ -7,12 +7,12 @@ from typing import Any
 
 from edgekit.compat.javascript.arrays import JsBuffer as JsBuffer
 from edgekit.compat.javascript.arrays import TypedArray as JsTypedArray
+from edgekit.compat.javascript.maps import Map as JsMap
 from edgekit.compat.javascript.promises import _Then
 from edgekit.compat.javascript.proxies import JsDoubleProxy
 from edgekit.compat.javascript.proxy import JsType, is_js
 from edgekit.compat.javascript.values import Array as JsArray
 from edgekit.compat.javascript.values import Iterated as JsIterator
-from edgekit.compat.javascript.values import Map as JsMap
 
 
 class _Kind(type):
@@ -36,7 +36,9 @@ def _has(*names: str) -> Callable[[Any], bool]:
 
 
 JsPromise = _kind("JsPromise", lambda value: isinstance(value, _Then))
-JsCallable = _kind("JsCallable", lambda value: is_js(value) and callable(value) or isinstance(value, JsType))
+JsCallable = _kind(
+    "JsCallable", lambda value: (is_js(value) and callable(value)) or isinstance(value, JsType)
+)
 JsCallableDoubleProxy = _kind(
     "JsCallableDoubleProxy",
     lambda value: isinstance(value, JsDoubleProxy) and callable(value.unwrap()),

@@ -16,11 +16,12 @@ from edgekit.compat.javascript.errors import (
     TypeError_,
     rethrow,
 )
+from edgekit.compat.javascript.maps import Map, Set
 from edgekit.compat.javascript.promises import promise
 from edgekit.compat.javascript.proxy import Function, JsNull, JsProxy, JsType, is_js
 from edgekit.compat.javascript.text import parseFloat, parseInt, to_number
 from edgekit.compat.javascript.timers import Performance, Scheduler
-from edgekit.compat.javascript.values import Array, Map, Object, Set, entries_of, number, string
+from edgekit.compat.javascript.values import Array, Object, entries_of, number, string
 from edgekit.errors import FetchError, UnsupportedError
 
 logger = logging.getLogger("edgekit.console")
@@ -32,7 +33,13 @@ scheduler = Scheduler()
 class Math(JsProxy):
     """`js.Math`."""
 
-    E, LN10, LN2, LOG10E, LOG2E = math.e, math.log(10), math.log(2), math.log10(math.e), 1 / math.log(2)
+    E, LN10, LN2, LOG10E, LOG2E = (
+        math.e,
+        math.log(10),
+        math.log(2),
+        math.log10(math.e),
+        1 / math.log(2),
+    )
     PI, SQRT1_2, SQRT2 = math.pi, math.sqrt(0.5), math.sqrt(2)
     random = staticmethod(random.random)
 
@@ -65,10 +72,14 @@ class Math(JsProxy):
         return number(math.hypot(*values))
 
 
+def _static(function: Any) -> Any:
+    return staticmethod(lambda *values: number(function(*values)))
+
+
 for _name in ("floor", "ceil", "trunc"):
-    setattr(Math, _name, staticmethod(lambda value, f=getattr(math, _name): f(value)))
+    setattr(Math, _name, _static(getattr(math, _name)))
 for _name in "sqrt cbrt exp expm1 log log10 log2 log1p sin cos tan asin acos atan atan2 sinh cosh tanh".split():  # noqa: SIM905
-    setattr(Math, _name, staticmethod(lambda *values, f=getattr(math, _name): number(f(*values))))
+    setattr(Math, _name, _static(getattr(math, _name)))
 Math = Math()  # type: ignore[assignment,misc]
 
 
@@ -222,9 +233,7 @@ class Function(Function):  # type: ignore[no-redef]
 
     @classmethod
     def _new(cls, *args: Any) -> Any:
-        raise JsException(
-            "EvalError", "Code generation from strings disallowed for this context"
-        )
+        raise JsException("EvalError", "Code generation from strings disallowed for this context")
 
 
 class Reflect(JsProxy):
@@ -400,7 +409,7 @@ def _cloned(value: Any, known: dict[int, Any]) -> Any:
     if isinstance(value, ArrayBuffer):
         return ArrayBuffer.over(value.to_bytes())
     if isinstance(value, JsBuffer):
-        return type(value)(ArrayBuffer.over(value.to_bytes()))
+        return type(value).new(ArrayBuffer.over(value.to_bytes()))
     if isinstance(value, Date):
         return Date(value.getTime())
     if isinstance(value, Blob | Exception):

@@ -26,7 +26,7 @@ class FetchResponse(http.FetchResponse):
     @property
     def headers(self) -> Any:
         """Names in lower case, several values joined by ", "."""
-        return {name: value for name, value in super().headers.items()}
+        return dict(super().headers.items())
 
     @property
     def status_text(self) -> str:

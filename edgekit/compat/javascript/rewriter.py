@@ -9,7 +9,7 @@ from edgekit.compat.javascript.errors import rethrow
 from edgekit.compat.javascript.proxy import JsProxy
 from edgekit.compat.javascript.values import null, string
 from edgekit.compat.javascript.views import View
-from edgekit.web import html_rewriter, html_rewriter_units
+from edgekit.web import html_rewriter, html_rewriter_element, html_rewriter_units
 
 
 def _handlers(given: Any, kinds: tuple[str, ...]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class _Unit(View):
         return self
 
 
-class Element(_Unit, of=html_rewriter_units.Element, reads="removed"):
+class Element(_Unit, of=html_rewriter_element.Element, reads="removed"):
     """An element, at its start tag."""
 
     __slots__ = ()
@@ -169,7 +169,9 @@ class Comment(_Unit, of=html_rewriter_units.Comment, reads="removed", writes="te
     __slots__ = ()
 
 
-class Doctype(View, of=html_rewriter_units.Doctype, reads="publicId systemId", nullable="publicId systemId"):
+class Doctype(
+    View, of=html_rewriter_units.Doctype, reads="publicId systemId", nullable="publicId systemId"
+):
     """The document's type."""
 
     __slots__ = ()

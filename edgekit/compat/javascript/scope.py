@@ -31,16 +31,18 @@ _HOMES: dict[str, str] = {
     "addEventListener Function",
     "promises": "Promise",
     "sockets": "WebSocket WebSocketPair MessageEvent CloseEvent ErrorEvent",
-    "streams": "ReadableStream WritableStream TransformStream IdentityTransformStream "
-    "FixedLengthStream TextEncoderStream TextDecoderStream CompressionStream DecompressionStream "
-    "ByteLengthQueuingStrategy CountQueuingStrategy ReadableStreamDefaultReader:Reader "
+    "maps": "Map Set",
+    "streams": "ReadableStream WritableStream ReadableStreamDefaultReader:Reader "
     "WritableStreamDefaultWriter:Writer",
+    "transforms": "TransformStream IdentityTransformStream FixedLengthStream TextEncoderStream "
+    "TextDecoderStream CompressionStream DecompressionStream ByteLengthQueuingStrategy "
+    "CountQueuingStrategy",
     "text": "TextEncoder TextDecoder atob btoa encodeURI encodeURIComponent decodeURI "
     "decodeURIComponent parseInt parseFloat",
     "timers": "setTimeout clearTimeout setInterval clearInterval queueMicrotask setImmediate "
     "clearImmediate",
     "urlpattern": "URLPattern",
-    "values": "Object Array Map Set",
+    "values": "Object Array",
     "web": "Headers Request Response URL URLSearchParams FormData Blob File Event EventTarget "
     "CustomEvent AbortController AbortSignal",
 }

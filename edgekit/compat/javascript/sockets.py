@@ -116,7 +116,9 @@ class End(
 
     def serializeAttachment(self, value: Any) -> None:
         """Refused: attachments belong to sockets of Durable Objects."""
-        raise JsException("Error", "serializeAttachment() needs a Durable Object, which is not here")
+        raise JsException(
+            "Error", "serializeAttachment() needs a Durable Object, which is not here"
+        )
 
 
 def _message(message: Any) -> Any:
@@ -246,13 +248,16 @@ class WebSocket(_Socket):
     def accept(self, options: Any = None) -> None:
         """Refused: a socket of this kind needs no accept()."""
         raise JsException(
-            "TypeError", "Websockets obtained from the 'new WebSocket()' constructor cannot call accept"
+            "TypeError",
+            "Websockets obtained from the 'new WebSocket()' constructor cannot call accept",
         )
 
     def send(self, message: Any) -> None:
         """Send text or bytes; an InvalidStateError while it is not connected."""
         if not self._connected:
-            raise DOMException("WebSocket is not open: it is still connecting.", "InvalidStateError")
+            raise DOMException(
+                "WebSocket is not open: it is still connecting.", "InvalidStateError"
+            )
         End.send(self, message)  # type: ignore[arg-type]
 
     def close(self, code: Any = None, reason: Any = None) -> None:
@@ -264,5 +269,3 @@ class WebSocket(_Socket):
 
 async def _awaited(result: Any) -> None:
     await result
-
-

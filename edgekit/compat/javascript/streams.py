@@ -1,19 +1,18 @@
-"""Streams as JavaScript's side shows them: ReadableStream, WritableStream, TransformStream and its kinds.
+"""Streams as JavaScript's side shows them: ReadableStream, WritableStream; see `transforms.py` too.
 
 A stream of edgekit's is one of bytes; one that code makes here may be of anything, until it becomes a
-body. Writing waits until what was written has been taken. Spec: WHATWG Streams, Encoding, Compression.
+body. Writing waits until what was written has been taken. Spec: WHATWG Streams.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import zlib
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
-from edgekit.compat.javascript.arrays import ArrayBuffer, Uint8Array, bytes_of
+from edgekit.compat.javascript.arrays import ArrayBuffer, Uint8Array
 from edgekit.compat.javascript.convert import native, view
 from edgekit.compat.javascript.errors import JsException, TypeError_, rethrow
 from edgekit.compat.javascript.promises import promise, resolved, settled
@@ -23,7 +22,7 @@ from edgekit.compat.javascript.views import View
 from edgekit.web import streams
 
 
-def _chunk(chunk: Any) -> Any:
+def seen_chunk(chunk: Any) -> Any:
     """A chunk of a stream of edgekit's as JavaScript's."""
     return Uint8Array(ArrayBuffer.over(chunk)) if isinstance(chunk, bytes) else view(chunk)
 
@@ -127,7 +126,7 @@ def stream_of(chunks: AsyncIterator[Any]) -> ReadableStream:
 async def _shown(chunks: AsyncIterator[Any]) -> AsyncIterator[Any]:
     try:
         async for chunk in chunks:
-            yield _chunk(chunk)
+            yield seen_chunk(chunk)
     except Exception as error:
         rethrow(error)
     finally:
@@ -202,7 +201,7 @@ class Reader(JsProxy):
             if self._error is not None:
                 raise self._error
             try:
-                value = _chunk(await anext(self._chunks))
+                value = seen_chunk(await anext(self._chunks))
             except StopAsyncIteration:
                 return Object.over({"done": True, "value": None})
             except Exception as error:
@@ -237,7 +236,7 @@ class _Controller(JsProxy):
         self._error: BaseException | None = None
         self._news = asyncio.Event()
         self._started: Any = None
-        if (start := _member(source, "start")) is not None:
+        if (start := member(source, "start")) is not None:
             self._started = start(self)
             if inspect.isawaitable(self._started):
                 self._started = promise(settled(self._started))
@@ -269,7 +268,7 @@ class _Controller(JsProxy):
 
     async def chunks(self) -> AsyncIterator[Any]:
         """What was added, and what `pull` adds when asked."""
-        pull = _member(self._source, "pull")
+        pull = member(self._source, "pull")
         ended = False
         started = False
         try:
@@ -295,7 +294,7 @@ class _Controller(JsProxy):
                     await self._wait()
         finally:
             if not ended and self._error is None:
-                cancel = _member(self._source, "cancel")
+                cancel = member(self._source, "cancel")
                 if cancel is not None:
                     await settled(cancel(None))
 
@@ -309,7 +308,7 @@ class _Controller(JsProxy):
             await self._news.wait()
 
 
-def _member(source: Any, name: str) -> Any:
+def member(source: Any, name: str) -> Any:
     """A function of an object of options, which may be JavaScript's, a dict or one of Python's."""
     if source is None:
         return None
@@ -332,7 +331,7 @@ class WritableStream(JsProxy):
         self._ended = False
         self.locked = False
         self._started: Any = None
-        if (start := _member(sink, "start")) is not None:
+        if (start := member(sink, "start")) is not None:
             self._started = start(self._controller)
 
     def _fail(self, reason: Any = None) -> None:
@@ -357,7 +356,7 @@ class WritableStream(JsProxy):
                 started, self._started = self._started, None
                 await started
             self._check()
-            if (write := _member(self._sink, "write")) is not None:
+            if (write := member(self._sink, "write")) is not None:
                 try:
                     await settled(write(chunk, self._controller))
                 except Exception as error:
@@ -368,7 +367,7 @@ class WritableStream(JsProxy):
         async with self._order:
             self._check()
             self._ended = True
-            if (close := _member(self._sink, "close")) is not None:
+            if (close := member(self._sink, "close")) is not None:
                 await settled(close())
 
     async def _abort(self, reason: Any) -> None:
@@ -376,7 +375,7 @@ class WritableStream(JsProxy):
             return
         self._ended = True
         self._fail(reason)
-        if (abort := _member(self._sink, "abort")) is not None:
+        if (abort := member(self._sink, "abort")) is not None:
             await settled(abort(reason))
 
     def _check(self) -> None:
@@ -425,212 +424,3 @@ class Writer(JsProxy):
         if self._stream is not None:
             self._stream.locked = False
             self._stream = None
-
-
-class _Channel:
-    """From a writer to a reader: one chunk at a time."""
-
-    def __init__(self) -> None:
-        self._chunks: deque[Any] = deque()
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
-        self.closed = False
-        self.left = False
-        self.error: BaseException | None = None
-
-    async def put(self, chunk: Any, *rest: Any) -> None:
-        """Give a chunk; returns when it has been taken, or nobody reads any more."""
-        self.add(chunk)
-        while self._chunks and not self.left:
-            self._room.clear()
-            await self._room.wait()
-        if self.left:
-            raise TypeError_("This ReadableStream has been cancelled.")
-
-    def add(self, chunk: Any = None) -> None:
-        self._chunks.append(chunk)
-        self._news.set()
-
-    def close(self) -> None:
-        self.closed = True
-        self._news.set()
-
-    def fail(self, reason: Any = None) -> None:
-        is_error = isinstance(reason, BaseException)
-        self.error = reason if is_error else JsException("Error", string(reason))
-        self.close()
-
-    async def chunks(self) -> AsyncIterator[Any]:
-        try:
-            while True:
-                if self._chunks:
-                    chunk = self._chunks.popleft()
-                    self._room.set()
-                    yield chunk
-                elif self.error is not None:
-                    raise self.error
-                elif self.closed:
-                    return
-                else:
-                    self._news.clear()
-                    await self._news.wait()
-        finally:
-            self.left = True
-            self._room.set()
-
-
-class TransformStream(JsProxy):
-    """`TransformStream.new({"transform": ..., "flush": ...})`: `writable`, and what comes of it, `readable`."""
-
-    def __init__(self, transformer: Any = None, *strategies: Any) -> None:
-        channel = _Channel()
-        controller = Object.over(
-            {
-                "enqueue": channel.add,
-                "terminate": channel.close,
-                "error": channel.fail,
-                "desiredSize": 1,
-            }
-        )
-        transform = _member(transformer, "transform") or self._transform
-        flush = _member(transformer, "flush") or self._flush
-        if (start := _member(transformer, "start")) is not None:
-            start(controller)
-
-        async def write(chunk: Any, *rest: Any) -> None:
-            if transform is None:
-                await channel.put(chunk)
-                return
-            try:
-                await settled(transform(chunk, controller))
-            except Exception as error:
-                channel.fail(error)
-                raise
-            while channel._chunks and not channel.left:
-                channel._room.clear()
-                await channel._room.wait()
-
-        async def close() -> None:
-            if flush is not None:
-                await settled(flush(controller))
-            channel.close()
-
-        self.writable = WritableStream({"write": write, "close": close, "abort": channel.fail})
-        self.readable = stream_of(channel.chunks())
-
-    _transform: Any = None
-    _flush: Any = None
-
-
-class IdentityTransformStream(TransformStream):
-    """Bytes as they are."""
-
-
-class FixedLengthStream(IdentityTransformStream):
-    """Bytes as they are, of a length that is known before: a response of it tells it."""
-
-    def __init__(self, length: Any, strategy: Any = None) -> None:
-        self._left = int(length)
-        super().__init__()
-        self.readable._it.length = self._left
-
-    def _transform(self, chunk: Any, controller: Any) -> None:  # type: ignore[override]
-        self._left -= len(bytes_of(native(chunk)))
-        if self._left < 0:
-            raise TypeError_("Attempt to write too many bytes through a FixedLengthStream.")
-        controller.enqueue(chunk)
-
-    def _flush(self, controller: Any) -> None:  # type: ignore[override]
-        if self._left:
-            raise TypeError_(
-                "FixedLengthStream did not see all expected bytes before close()."
-            )
-
-
-class TextEncoderStream(TransformStream):
-    """Text to UTF-8."""
-
-    encoding = "utf-8"
-
-    def _transform(self, chunk: Any, controller: Any) -> None:  # type: ignore[override]
-        controller.enqueue(_chunk(string(chunk).encode("utf-8", "replace")))
-
-
-class TextDecoderStream(TransformStream):
-    """Bytes to text."""
-
-    def __init__(self, label: str = "utf-8", options: Any = None) -> None:
-        from edgekit.compat.javascript.text import TextDecoder
-
-        self._decoder = TextDecoder(label, options)
-        self.encoding = self._decoder.encoding
-        super().__init__()
-
-    def _transform(self, chunk: Any, controller: Any) -> None:  # type: ignore[override]
-        if text := self._decoder.decode(chunk, {"stream": True}):
-            controller.enqueue(text)
-
-    def _flush(self, controller: Any) -> None:  # type: ignore[override]
-        if text := self._decoder.decode():
-            controller.enqueue(text)
-
-
-_WINDOWS = {"gzip": 31, "deflate": 15, "deflate-raw": -15}
-
-
-def _window(format: Any) -> int:
-    if format not in _WINDOWS:
-        raise TypeError_("The compression format must be either 'deflate', 'deflate-raw' or 'gzip'.")
-    return _WINDOWS[format]
-
-
-class CompressionStream(TransformStream):
-    """`CompressionStream.new("gzip")`; deflate and deflate-raw too."""
-
-    def __init__(self, format: Any) -> None:
-        self._coder = zlib.compressobj(wbits=_window(format))
-        super().__init__()
-
-    def _transform(self, chunk: Any, controller: Any) -> None:  # type: ignore[override]
-        _enqueue(controller, self._coder.compress(bytes_of(native(chunk))))
-
-    def _flush(self, controller: Any) -> None:  # type: ignore[override]
-        _enqueue(controller, self._coder.flush())
-
-
-class DecompressionStream(TransformStream):
-    """`DecompressionStream.new("gzip")`; a TypeError for what is damaged or cut short."""
-
-    def __init__(self, format: Any) -> None:
-        self._coder = zlib.decompressobj(_window(format))
-        super().__init__()
-
-    def _transform(self, chunk: Any, controller: Any) -> None:  # type: ignore[override]
-        try:
-            _enqueue(controller, self._coder.decompress(bytes_of(native(chunk))))
-        except zlib.error as error:
-            raise TypeError_("Decompression failed.") from error
-        if self._coder.unused_data:
-            raise TypeError_("Trailing bytes after end of compressed data")
-
-    def _flush(self, controller: Any) -> None:  # type: ignore[override]
-        if not self._coder.eof:
-            raise TypeError_("Called close() on a decompression stream with incomplete data")
-
-
-def _enqueue(controller: Any, data: bytes) -> None:
-    if data:
-        controller.enqueue(_chunk(data))
-
-
-class CountQueuingStrategy(JsProxy):
-    """Accepted, and without effect: a stream here holds what has been written and not been read."""
-
-    def __init__(self, init: Any) -> None:
-        self.highWaterMark = init.highWaterMark
-
-
-class ByteLengthQueuingStrategy(CountQueuingStrategy):
-    """As CountQueuingStrategy."""
-
-

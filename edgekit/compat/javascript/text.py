@@ -30,7 +30,12 @@ _CODECS = {
     "euc-kr": "cp949",
     "gb2312": "gbk",
 }
-_NAMES = {"cp1252": "windows-1252", "utf-16-le": "utf-16le", "cp932": "shift_jis", "cp949": "euc-kr"}
+_NAMES = {
+    "cp1252": "windows-1252",
+    "utf-16-le": "utf-16le",
+    "cp932": "shift_jis",
+    "cp949": "euc-kr",
+}
 
 
 class TextEncoder(JsProxy):

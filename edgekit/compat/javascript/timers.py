@@ -134,5 +134,3 @@ class Performance(JsProxy):
 
     def now(self) -> float:
         return host.now() * 1000 - self.timeOrigin
-
-

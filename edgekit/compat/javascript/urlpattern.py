@@ -201,7 +201,11 @@ def _split(text: str, base: str | None) -> dict[str, Any]:
         rest = text[scheme.end() :]
         end = _first_of(rest, "/?#")
         authority, rest = rest[:end], rest[end:]
-        host_, _, port = authority.rpartition(":") if re.search(r":(\d*|\*)$", authority) else (authority, "", "")
+        host_, _, port = (
+            authority.rpartition(":")
+            if re.search(r":(\d*|\*)$", authority)
+            else (authority, "", "")
+        )
         made["hostname"], made["port"] = host_, port
     elif base is not None:
         parsed = URL(base)

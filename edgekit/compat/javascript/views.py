@@ -197,7 +197,7 @@ class Pairs(View):
 def _text(value: Any) -> Any:
     """A value of a pair: text, whatever it was; but a Blob stays one."""
     opened = native(value) if is_js(value) else value
-    if hasattr(type(opened), "stream") or opened is None and value is not None:
+    if hasattr(type(opened), "stream") or (opened is None and value is not None):
         return opened if opened is not None else string(null())
     return opened if isinstance(opened, str) else string(value)
 

@@ -12,9 +12,10 @@ from edgekit.compat.javascript.arrays import ArrayBuffer, Uint8Array
 from edgekit.compat.javascript.convert import native, view, view_or_null
 from edgekit.compat.javascript.errors import TypeError_, rethrow
 from edgekit.compat.javascript.jsontext import parse, stringify
+from edgekit.compat.javascript.maps import MutableMap
 from edgekit.compat.javascript.promises import promise
 from edgekit.compat.javascript.proxy import JsProxy
-from edgekit.compat.javascript.values import MutableMap, null, string
+from edgekit.compat.javascript.values import null, string
 from edgekit.compat.javascript.views import Events, Pairs, View, on_property
 from edgekit.web import abort, blob, events, formdata, headers, request, response, streams, url
 
@@ -300,7 +301,8 @@ class Blob(View, of=blob.Blob, reads="size type"):
     __slots__ = ()
 
     def __init__(self, parts: Any = (), options: Any = None) -> None:
-        self._it = blob.Blob(_parts(parts), native(options) or {})
+        chosen: Any = native(options) or {}
+        self._it = blob.Blob(_parts(parts), chosen)
 
     def text(self) -> Any:
         return self._later(lambda: blob_text(self._it._read()))
@@ -326,7 +328,7 @@ class Blob(View, of=blob.Blob, reads="size type"):
 
 
 def _parts(parts: Any) -> list[Any]:
-    if isinstance(parts, str | bytes) or isinstance(parts, Blob):
+    if isinstance(parts, str | bytes | Blob):
         raise TypeError_("The provided value cannot be converted to a sequence.")
     opened = [native(part) for part in (() if parts is None else parts)]
     return [
@@ -342,7 +344,8 @@ class File(Blob, of=blob.File, reads="lastModified"):
     name = property(lambda self: self._it.name)  # not by the table: the class has a name of its own
 
     def __init__(self, parts: Any, name: Any, options: Any = None) -> None:
-        self._it = blob.File(_parts(parts), string(name), native(options) or {})
+        chosen: Any = native(options) or {}
+        self._it = blob.File(_parts(parts), string(name), chosen)
 
 
 # Events and signals -----------------------------------------------------------------------------------

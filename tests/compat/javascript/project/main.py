@@ -49,9 +49,11 @@ async def run(code: str, env: Any) -> Any:
     }
     exec("async def snippet():\n" + body, space)
     try:
-        return {"ok": shown(await space["snippet"]())}
+        return {"ok": shown(await asyncio.wait_for(space["snippet"](), 5))}
     except JsException as error:
         return {"js": [error.name, error.message, str(error)]}
+    except (AttributeError, ImportError) as error:
+        return {"py": [type(error).__name__]}
     except Exception as error:
         return {"py": [type(error).__name__, str(error)]}
 
