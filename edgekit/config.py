@@ -91,7 +91,8 @@ class Config(Kinds, frozen=True, kw_only=True):
         return self.mode == "development"
 
     def variables(self, declared: Collection[str] = ()) -> dict[str, Any]:
-        """The vars and secrets by name: `vars`, then the secrets files, then the environment.
+        """The vars and secrets by name: `vars`, then the secrets files, then the environment, then
+        EDGEKIT_VARS, which `edgekit dev --var` sets.
 
         `declared` names the variables that the Env class declares. The process' environment may set
         those, and those that a file names, and no others; what comes from it or from a secrets file
@@ -102,6 +103,7 @@ class Config(Kinds, frozen=True, kw_only=True):
         bindings = {name for _, name in named(self)}
         known = {*values, *self.required_secrets, *declared} - bindings
         values.update((name, self._environ[name]) for name in known if name in self._environ)
+        values.update(_overrides(self._environ))
         missing = [name for name in self.required_secrets if name not in values]
         if missing:
             text = (
@@ -250,6 +252,18 @@ def _reads_dotenv(environ: Mapping[str, str]) -> bool:
 
 
 # --- EDGEKIT_* -------------------------------------------------------------------------------------
+
+
+def _overrides(environ: Mapping[str, str]) -> dict[str, str]:
+    """EDGEKIT_VARS: variables by name, as a JSON object of texts."""
+    text = environ.get("EDGEKIT_VARS")
+    if not text:
+        return {}
+    with suppress(ValueError):
+        found = json.loads(text)
+        if isinstance(found, dict) and all(isinstance(each, str) for each in found.values()):
+            return found
+    raise ConfigError("EDGEKIT_VARS is not a JSON object of texts")
 
 
 def _smtp(environ: Mapping[str, str], store: str, base: Path) -> str | None:

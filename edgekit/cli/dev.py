@@ -7,6 +7,7 @@ by the child, which then answers with it until the next change.
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgekit.cli import options
+from edgekit.cli.wrangler_flags import Dev
 
 if TYPE_CHECKING:
     from edgekit.cli.processes import Processes
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 STOP_SECONDS = 3.0  # what a child has to end by itself
 
 
-@click.command()
+@click.command(cls=Dev)
 @click.argument("target", required=False)
 @click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True)
 @click.option("--ip", default="localhost", show_default=True, help="The address to listen on.")
@@ -37,12 +39,24 @@ STOP_SECONDS = 3.0  # what a child has to end by itself
     expose_value=False,
     help="As in wrangler; here crons can always be fired by hand.",
 )
+@click.option(
+    "-l", "--local", is_flag=True, expose_value=False, help="As in wrangler; here it always is."
+)
+@click.option(
+    "--var",
+    "variables",
+    multiple=True,
+    metavar="NAME:VALUE",
+    callback=options.variables,
+    help="A variable, over what the wrangler file and .dev.vars say; several times.",
+)
 @options.configurations
 def dev(
     target: str | None,
     port: int,
     ip: str,
     reload: bool,
+    variables: dict[str, str],
     config: tuple[str, ...],
     env: str | None,
     persist_to: str | None,
@@ -59,6 +73,8 @@ def dev(
     from edgekit.cli.target import resolve
 
     options.apply(os.environ, config, env, persist_to)
+    if variables:
+        os.environ["EDGEKIT_VARS"] = json.dumps(variables)
     os.environ["EDGEKIT_MODE"] = "development"
     found = resolve(target)
     os.environ.setdefault("EDGEKIT_CONFIG", str(found.config))

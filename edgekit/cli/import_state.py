@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from edgekit.cli.local import on_store
-from edgekit.errors import ConfigError, KVError, StorageError
+from edgekit.errors import ConfigError, KVError
 
 if TYPE_CHECKING:
     from edgekit.cli.wrangler_state import Pair, State, Stored

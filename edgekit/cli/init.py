@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.wrangler_flags import Init
 
-@click.command()
+
+@click.command(cls=Init)
 @click.argument("folder", metavar="[DIR]", default=".")
 def init(folder: str) -> None:
     """Write a new project into DIR; default: the current folder."""

@@ -23,6 +23,7 @@ from edgekit.cli.r2 import r2
 from edgekit.cli.secret import secret
 from edgekit.cli.secrets_store import secrets_store
 from edgekit.cli.serve import serve
+from edgekit.cli.sync import sync
 from edgekit.cli.types import types
 from edgekit.cli.vectorize import vectorize
 from edgekit.errors import EdgekitError
@@ -46,6 +47,7 @@ def main() -> None:
 
 for command in (
     init,
+    sync,
     dev,
     serve,
     check,

@@ -43,6 +43,19 @@ def _configuration(command: F, *, multiple: bool) -> F:
     return command
 
 
+def variables(
+    ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> dict[str, str]:
+    """What `--var NAME:VALUE` says, of each the last."""
+    found = {}
+    for text in given:
+        name, colon, value = text.partition(":")
+        if not name or not colon:
+            raise click.BadParameter(f"{text!r}: write NAME:VALUE")
+        found[name] = value
+    return found
+
+
 def apply(
     environ: MutableMapping[str, str],
     config: str | Sequence[str] | None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 from edgekit.errors import EdgekitError
@@ -204,6 +205,8 @@ def adopt_stream(stream: ReadableStream) -> Stream:
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 Convert = Callable[[Any], Any]
+# What makes the SDK's messages of edgekit's: http.py puts it here, which is built on this file.
+messages: list[Convert] = []
 
 
 def to_user(value: Any, own: Convert | None = None) -> Any:
@@ -226,9 +229,7 @@ def to_user(value: Any, own: Convert | None = None) -> Any:
     if isinstance(value, datetime):
         return value if value.tzinfo is None else Date.of(value)
     if isinstance(value, WebResponse | WebRequest | WebBlob | WebFormData | WebHeaders):
-        from edgekit.compat.http import adopt
-
-        return adopt(value)
+        return messages[0](value) if messages else value
     return own(value) if own is not None else value
 
 
@@ -250,15 +251,14 @@ def from_user(value: Any) -> Any:
     return value
 
 
+# `js` is built on this file, and loaded only where a project asks for what it has.
+
+
 def also_javascripts(error: EdgekitError) -> None:
     """Let code catch the error as a JsException too."""
-    from edgekit.compat.javascript.errors import thrown
-
-    thrown(error)
+    import_module("edgekit.compat.javascript.errors").thrown(error)
 
 
 def view(value: Any) -> Any:
     """What `js_object` is."""
-    from edgekit.compat.javascript.convert import view
-
-    return view(value)
+    return import_module("edgekit.compat.javascript.convert").view(value)

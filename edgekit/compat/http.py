@@ -15,7 +15,7 @@ from typing import Any
 
 from edgekit import errors, host
 from edgekit.asgi import AsgiRequest, Receive, Scope
-from edgekit.compat import forms
+from edgekit.compat import convert, forms
 from edgekit.compat.convert import (
     Buffer,
     Constructor,
@@ -424,6 +424,9 @@ def adopt(value: Any) -> Any:
     return forms.adopt(value)
 
 
+convert.messages.append(adopt)
+
+
 def as_body(body: Any) -> Any:
     """A body that edgekit takes; TypeError, with the SDK's words, for what none can be made of."""
     if isinstance(body, str | bytes) or body is None:
@@ -438,8 +441,8 @@ def as_body(body: Any) -> Any:
 def _options(options: dict[str, Any]) -> dict[str, Any]:
     """The options of a request as edgekit takes them."""
     for name, value in options.items():
-        convert = {"body": as_body, "headers": _pairs}.get(name, from_user)
-        options[name] = convert(value)
+        take = {"body": as_body, "headers": _pairs}.get(name, from_user)
+        options[name] = take(value)
     return options
 
 

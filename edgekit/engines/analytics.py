@@ -27,7 +27,7 @@ class Point(NamedTuple):
 
     dataset: str
     time: float
-    index: str
+    index: str  # type: ignore[assignment] # a tuple has a method of that name
     blobs: Sequence[str]
     doubles: Sequence[float]
 

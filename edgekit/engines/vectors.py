@@ -27,7 +27,7 @@ class Index(NamedTuple):
     modified: float
     mutation: int  # of the last write, counted from 1; 0 before the first
     mutated: float | None  # when that was
-    count: int  # of vectors
+    count: int  # type: ignore[assignment] # of vectors; a tuple counts by a method of that name
 
 
 class Vector(NamedTuple):

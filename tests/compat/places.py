@@ -70,7 +70,7 @@ def here(server: str, project: Project, folder: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "granian", "granian_app:app", "--interface=asgi"]
     with _started([*command, f"--port={port}"], copies[0], environ) as said:
-        said(r"Started worker-1 ()")
+        said(r"Started worker-1()")
         _await(port)
         yield f"127.0.0.1:{port}"
 

@@ -105,7 +105,11 @@ class CodeRunner:
         if inspect.iscoroutine(result):
             result.close()
             raise SyntaxError("'await' outside function")
-        return None if self._last is None else eval(self._last, space, locals)  # noqa: S307
+        value = None if self._last is None else eval(self._last, space, locals)  # noqa: S307
+        if self._last is not None and self._last.co_flags & inspect.CO_COROUTINE:
+            value.close()
+            raise SyntaxError("'await' outside function")
+        return value
 
     async def run_async(self, globals: dict[str, Any] | None = None, locals: Any = None) -> Any:
         """Run it, with `await` at its top level."""

@@ -30,11 +30,17 @@ def seen_chunk(chunk: Any) -> Any:
 class _Made(streams.ReadableStream):
     """A stream that code has made: its chunks are bytes only for whoever needs a body."""
 
-    __slots__ = ("_given",)
+    __slots__ = ("_controller", "_given")
 
-    def __init__(self, given: AsyncIterator[Any]) -> None:
+    def __init__(self, given: AsyncIterator[Any], controller: _Controller | None = None) -> None:
         super().__init__(_as_bytes(given))
         self._given = given
+        self._controller = controller
+
+    async def end(self, reason: Any) -> None:
+        """Tell whoever made it that nobody reads on."""
+        if self._controller is not None:
+            await self._controller.cancel(reason)
 
 
 async def _as_bytes(chunks: AsyncIterator[Any]) -> AsyncIterator[bytes]:
@@ -63,7 +69,8 @@ class ReadableStream(View, of=streams.ReadableStream, reads="locked"):
     __slots__ = ()
 
     def __init__(self, source: Any = None, strategy: Any = None) -> None:
-        self._it = _Made(_Controller(source).chunks())
+        controller = _Controller(source)
+        self._it = _Made(controller.chunks(), controller)
 
     @staticmethod
     def from_(items: Any) -> Any:
@@ -95,7 +102,13 @@ class ReadableStream(View, of=streams.ReadableStream, reads="locked"):
 
     def cancel(self, reason: Any = None) -> Any:
         """A promise that is kept once the source is closed."""
-        return _promised(self._it.cancel(reason))
+
+        async def cancel() -> None:
+            if isinstance(self._it, _Made) and not self._it.locked:
+                await self._it.end(reason)
+            await self._it.cancel(reason)
+
+        return _promised(cancel())
 
     def tee(self) -> Any:
         """Two streams of the same chunks."""
@@ -210,7 +223,13 @@ class Reader(JsProxy):
             return Object.over({"done": False, "value": value})
 
     def cancel(self, reason: Any = None) -> Any:
-        return _promised(streams.aclose(self._chunks))
+
+        async def cancel() -> None:
+            if isinstance(self._stream, _Made):
+                await self._stream.end(reason)
+            await streams.aclose(self._chunks)
+
+        return _promised(cancel())
 
     def releaseLock(self) -> None:
         """Let somebody else read what is left."""
@@ -294,9 +313,14 @@ class _Controller(JsProxy):
                     await self._wait()
         finally:
             if not ended and self._error is None:
-                cancel = member(self._source, "cancel")
-                if cancel is not None:
-                    await settled(cancel(None))
+                await self.cancel(None)
+
+    async def cancel(self, reason: Any) -> None:
+        """Nobody reads on: the source is told, once."""
+        cancel, self._closed = member(self._source, "cancel"), True
+        self._source = None
+        if cancel is not None:
+            await settled(cancel(reason))
 
     def _start_ended(self, task: asyncio.Future[Any]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -149,7 +149,10 @@ def iterate(value: Any) -> Iterable[Any]:
     if isinstance(value, Mapping):
         return value.items()
     entries: Any = getattr(type(value), "entries", None)
-    return value if entries is None or not hasattr(type(value), "get") else entries(value)
+    if entries is None or not hasattr(type(value), "get"):
+        return iter(value)
+    found: Iterable[Any] = entries(value)
+    return found
 
 
 class ObjectMap(MutableMapping[str, Any]):

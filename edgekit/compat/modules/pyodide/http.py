@@ -1,10 +1,10 @@
-"""`pyodide.http`: `pyfetch`, see `edgekit/compat/javascript/pyfetch.py`."""
+"""`pyodide.http`: `pyfetch`, see `edgekit/compat/pyfetch.py`."""
 
 from __future__ import annotations
 
 from edgekit.compat.http import BodyUsedError as BodyUsedError
 from edgekit.compat.http import HttpStatusError as HttpStatusError
-from edgekit.compat.javascript.pyfetch import AbortError as AbortError
-from edgekit.compat.javascript.pyfetch import FetchResponse as FetchResponse
-from edgekit.compat.javascript.pyfetch import open_url as open_url
-from edgekit.compat.javascript.pyfetch import pyfetch as pyfetch
+from edgekit.compat.pyfetch import AbortError as AbortError
+from edgekit.compat.pyfetch import FetchResponse as FetchResponse
+from edgekit.compat.pyfetch import open_url as open_url
+from edgekit.compat.pyfetch import pyfetch as pyfetch
