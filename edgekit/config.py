@@ -16,9 +16,11 @@ JSONC, named environments, secrets files. Where edgekit differs on purpose:
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 

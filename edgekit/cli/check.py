@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,7 @@ def _text(finding: Finding) -> str:
         f"    Instead: {finding.advice}",
     ]
     if finding.chain:
-        way = [f"{_shown(file)}:{line}" for file, line in finding.chain]
+        way = [f"{_short(file)}:{line}" for file, line in finding.chain]
         if len(way) > 5:
             way[3:-1] = ["..."]
         lines.append(f"    It is reached from {', '.join(way)}")
@@ -191,8 +192,15 @@ def _number(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
+def _short(file: Path) -> str:
+    """A package's file from the package on."""
+    for folder in sys.path:
+        if folder and file.is_relative_to(folder) and not file.is_relative_to(Path.cwd()):
+            return str(file.relative_to(folder))
+    return _shown(file)
+
+
 def _shown(file: Path) -> str:
-    """As briefly as can be: below the current folder, or from site-packages on."""
     from edgekit.cli.faults import shown
 
     return shown(file)

@@ -107,9 +107,12 @@ class _Namespace(_Target):
     async def _put(self, pairs: list[Pair]) -> int:
         import asyncio
 
-        async with asyncio.TaskGroup() as group:
-            for pair in pairs:
-                group.create_task(self._put_one(pair))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for pair in pairs:
+                    group.create_task(self._put_one(pair))
+        except* click.ClickException as errors:
+            raise errors.exceptions[0] from None
         return len(pairs)
 
     async def _put_one(self, pair: Pair) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 import apsw
@@ -28,11 +29,13 @@ def replace(target: Path, source: Path, without: Callable[[str], bool]) -> list[
     names the file, when it cannot.
     """
     with ExitStack() as opened:
-        theirs, copy = _open(source), apsw.Connection("")  # a temporary file of SQLite's
+        theirs = _open(source)
         opened.callback(theirs.close)
-        opened.callback(copy.close)
-        _copy(theirs, copy, source)
         try:
+            folder = opened.enter_context(TemporaryDirectory(dir=target.parent, prefix="copy-"))
+            copy = apsw.Connection(f"{folder}/copy")
+            opened.callback(copy.close)
+            _copy(theirs, copy, source)
             names = [str(name) for (name,) in copy.execute(_TABLES)]
             for name in filter(without, names):
                 quoted = name.replace('"', '""')
@@ -40,13 +43,14 @@ def replace(target: Path, source: Path, without: Callable[[str], bool]) -> list[
             ours = apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)
             opened.callback(ours.close)
             ours.set_busy_timeout(_BUSY_MS)
+            copy.pragma("journal_mode", "off")
             if (size := ours.pragma("page_size")) != copy.pragma("page_size"):
                 copy.pragma("page_size", size)
                 copy.execute("VACUUM")
             for mark in _MARKS:
                 copy.pragma(mark, ours.pragma(mark))
             turn = Turn(target)
-        except apsw.Error as error:
+        except (apsw.Error, OSError) as error:
             raise StorageError(f"{source}: {error}") from error
         opened.callback(turn.close)
         with turn:

@@ -83,16 +83,24 @@ def stream_into_js(stream: ReadableStream) -> Any:
             chunk = await anext(chunks)
         except StopAsyncIteration:
             controller.close()
+            done()
         except Exception as error:
             controller.error(js.Error.new(str(error)))
+            done()
         else:
             controller.enqueue(to_js(chunk))
 
     async def cancel(reason: Any = None) -> None:
         await aclose(chunks)
+        done()
 
-    # They live as long as the page of memory they are in: Pyodide frees proxies of its own calls only.
-    return js.ReadableStream.new(pull=create_proxy(pull), cancel=create_proxy(cancel))
+    def done() -> None:
+        for proxy in proxies:
+            proxy.destroy()
+
+    # Pyodide frees proxies of its own calls only; these are called until the stream has ended.
+    proxies = create_proxy(pull), create_proxy(cancel)
+    return js.ReadableStream.new(pull=proxies[0], cancel=proxies[1])
 
 
 # Requests -----------------------------------------------------------------------------------------

@@ -52,12 +52,18 @@ def _join(end: WebSocket, socket: Any) -> None:
 
     def close(event: Any) -> None:
         pending.append(asyncio.ensure_future(closed(event.code, event.reason)))
+        for name, proxy in listeners:
+            socket.removeEventListener(name, proxy)
 
     def error(event: Any) -> None:
         end.disconnect()
 
-    for name, listener in (("message", message), ("close", close), ("error", error)):
-        socket.addEventListener(name, create_proxy(listener))
+    listeners = [
+        (name, create_proxy(listener))
+        for name, listener in (("message", message), ("close", close), ("error", error))
+    ]
+    for name, proxy in listeners:
+        socket.addEventListener(name, proxy)
     pending.append(asyncio.ensure_future(_outwards(end, socket)))
 
 

@@ -91,11 +91,15 @@ async def pump(response: Response, receive: Receive, send: Send, sockets: set[We
     inwards = asyncio.get_running_loop().create_task(_inwards(end, receive))
     try:
         await asyncio.wait({inwards, outwards}, return_when=asyncio.FIRST_COMPLETED)
-        failed = next(
-            (t.exception() for t in (inwards, outwards) if t.done() and t.exception()), None
-        )
+        # granian closes no socket on which a receive() waits: so that one ends first.
+        inwards.cancel()
+        await asyncio.wait({inwards})
+        ended = [task for task in (inwards, outwards) if task.done() and not task.cancelled()]
+        failed = next((task.exception() for task in ended if task.exception()), None)
         if failed is not None:
             await _fail(end, failed, send)
+        elif outwards in ended:
+            await _close(end, outwards.result(), send)
     finally:
         sockets.discard(end)
         for task in (inwards, outwards):
@@ -123,20 +127,24 @@ async def _inwards(end: WebSocket, receive: Receive) -> None:
         await end.drain()
 
 
-async def _outwards(end: WebSocket, send: Send) -> None:
+async def _outwards(end: WebSocket, send: Send) -> CloseEvent:
+    """Carry messages out, up to the close."""
     while True:
         item = await end.receive()
         if isinstance(item, CloseEvent):
-            if not end._close_sent and not end._gone:
-                code = 1000 if item.code in (1005, 1006) else item.code
-                await send({"type": "websocket.close", "code": code, "reason": item.reason})
-                end.close(code)
-                await end.drain()
-            return
+            return item
         if isinstance(item, str):
             await send({"type": "websocket.send", "text": item})
         else:
             await send({"type": "websocket.send", "bytes": item})
+
+
+async def _close(end: WebSocket, event: CloseEvent, send: Send) -> None:
+    if not end._close_sent and not end._gone:
+        code = 1000 if event.code in (1005, 1006) else event.code
+        await send({"type": "websocket.close", "code": code, "reason": event.reason})
+        end.close(code)
+        await end.drain()
 
 
 async def _fail(end: WebSocket, error: BaseException, send: Send) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,23 @@ def test_github_annotates_the_programs_lines(folder: Path) -> None:
     )
     assert "(in noisy, noisy.py:2)" in lines[0]
     assert lines[1].startswith("::notice file=main.py,line=5,endLine=5,col=5,title=P028")
+
+
+def test_the_way_to_a_packages_line_is_told(folder: Path) -> None:
+    names = "abcdefg"
+    files = {f"python_modules__{a}": f"import {b}\n" for a, b in pairwise(names)}
+    write(folder, main="import a\n", python_modules__g="import uuid\nID = uuid.uuid4()\n", **files)
+    text = check().stdout
+    assert "python_modules/g.py:2: error P008: uuid.uuid4() at import" in text
+    assert "Instead: Import g in the function that needs it, or do without." in text
+    way = (
+        "main.py:1",
+        "python_modules/a.py:1",
+        "python_modules/b.py:1",
+        "...",
+        "python_modules/f.py:1",
+    )
+    assert f"It is reached from {', '.join(way)}\n" in text
 
 
 def test_exit_codes_tell_errors_warnings_and_usage(folder: Path) -> None:

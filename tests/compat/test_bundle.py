@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+import edgekit
 from edgekit.cli import build as build_module
 from edgekit.cli.main import main
-from edgekit.compat.bundle import OLDEST_DATE, USUAL_DATE, bundle, entries_for
+from edgekit.compat.bundle import _WRAPPERS, OLDEST_DATE, USUAL_DATE, bundle, entries_for
 from edgekit.errors import ConfigError
 from edgekit.formats import read_document
 
@@ -252,6 +254,16 @@ def test_entries_for_every_kind_that_a_name_is_enough_for():
     }
     with pytest.raises(ConfigError, match="services"):
         entries_for({"S": "services"})
+
+
+def test_what_bindings_need_is_what_on_workers_loads():
+    source = Path(edgekit.__file__).parent / "on_workers" / "bindings.py"  # not importable here
+    tables = [
+        ast.literal_eval(node.value)
+        for node in ast.parse(source.read_text()).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_WRAPPERS"
+    ]
+    assert {kind: module for kind, (module, _) in tables[0].items()} == _WRAPPERS
 
 
 def test_sizes_are_reported_against_the_plans(tmp_path, monkeypatch):

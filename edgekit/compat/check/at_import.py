@@ -102,6 +102,10 @@ class AtImport:
         severity: Severity | None,
         remedy: str = "",
     ) -> None:
+        package = moment.source.package
+        if package and not remedy:
+            # After the first event all this is allowed.
+            remedy = f"Import {package} in the function that needs it, or do without."
         if not moment.certain and severity is None:
             severity = "warning"
             what = f"{what}, in some cases"
@@ -113,7 +117,7 @@ class AtImport:
             severity=severity,
             end=node.end_lineno or node.lineno,
             column=node.col_offset + 1,
-            package=moment.source.package,
+            package=package,
             chain=moment.chain,
             remedy=remedy,
         )

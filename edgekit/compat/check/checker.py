@@ -19,6 +19,7 @@ from edgekit.compat.check.program import Program, Source
 from edgekit.compat.check.project import (
     check_date,
     check_packages,
+    check_parts,
     check_size,
     check_zones,
 )
@@ -146,6 +147,7 @@ def _run(place: Place, *, other_way: bool, notes: bool) -> Check:
     if refused and not any(each.severity == "error" for each in findings.found.values()):
         findings.add("P032", place.file, 0, refused)
     if built is not None:
+        check_parts(findings, built.graph, python, place.file)
         made.compressed = check_size(findings, built, place.config or place.file)
     return made
 

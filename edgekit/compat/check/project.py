@@ -15,6 +15,7 @@ from edgekit.compat.check.at_import import AtImport
 from edgekit.compat.check.findings import Findings, Place
 from edgekit.compat.check.machine_code import check_requirements, distributions
 from edgekit.compat.check.reading import Reader
+from edgekit.compat.modulegraph import Graph
 
 
 def line_of(file: Path | None, text: str, after: str = "") -> int:
@@ -82,6 +83,20 @@ def check_packages(
         file, line, owner = _first_import(at_import, package)
         requirements = ((text, (file, line)) for text in distribution.requires or ())
         check_requirements(findings, python, requirements, of=distribution, package=owner)
+
+
+def check_parts(findings: Findings, graph: Graph, python: str, file: Path) -> None:
+    """Packages of which a part is machine code that nobody imports without providing for its failing."""
+    reported = {each.what.partition(" ")[0] for each in findings.found.values()}
+    for name in sorted(graph.compiled.keys() - platform.offered(python).keys() - reported):
+        findings.add(
+            "P018",
+            file,
+            0,
+            f"{name} has a part in machine code, and Workers have no build of it",
+            severity="note",
+            remedy="Nothing, if there is a wheel of it without: pywrangler takes that one.",
+        )
 
 
 def check_zones(

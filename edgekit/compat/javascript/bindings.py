@@ -187,3 +187,4 @@ def _plain(value: Any) -> Any:
 
 
 VIEWS[Plain] = _plain
+VIEWS[object] = Bound.over

@@ -107,7 +107,7 @@ class CodeRunner:
             raise SyntaxError("'await' outside function")
         value = None if self._last is None else eval(self._last, space, locals)  # noqa: S307
         if self._last is not None and self._last.co_flags & inspect.CO_COROUTINE:
-            value.close()
+            value.close()  # type: ignore[union-attr]
             raise SyntaxError("'await' outside function")
         return value
 

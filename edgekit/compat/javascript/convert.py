@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from edgekit.compat.javascript import late
 from edgekit.compat.javascript.arrays import ArrayBuffer, JsBuffer, typed_array
 from edgekit.compat.javascript.dates import Date
 from edgekit.compat.javascript.errors import thrown
 from edgekit.compat.javascript.maps import Map, Set
 from edgekit.compat.javascript.proxies import ConversionError, JsDoubleProxy
 from edgekit.compat.javascript.proxy import JsNull, JsType, is_js
-from edgekit.compat.javascript.values import Array, Iterated, Object, null, string
+from edgekit.compat.javascript.values import Array, Iterated, Object, null, number, string
 from edgekit.web.spelling import Plain
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 # A class of edgekit's -> what makes the view of one; web.py and bindings.py here fill it.
+# `object` stands for all others of the bindings.
 VIEWS: dict[type, Callable[[Any], Any]] = {}
 _loaded = False
 
@@ -51,8 +53,6 @@ def data(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return Array.over([data(item) for item in value])
     if isinstance(value, float):
-        from edgekit.compat.javascript.values import number
-
         return number(value)
     return view(value)
 
@@ -61,20 +61,12 @@ def _maker(kind: type) -> Callable[[Any], Any] | None:
     global _loaded
     if not _loaded:
         _loaded = True
-        from edgekit.compat.javascript import (  # noqa: F401 - they fill VIEWS
-            bindings,
-            caches,
-            sockets,
-            streams,
-            web,
-        )
-    for base in kind.__mro__:
+        late.views()
+    for base in kind.__mro__[:-1]:
         if (make := VIEWS.get(base)) is not None:
             return make
     if kind.__module__.startswith("edgekit.bindings."):
-        from edgekit.compat.javascript.bindings import Bound
-
-        return Bound.over
+        return VIEWS[object]
     return None
 
 

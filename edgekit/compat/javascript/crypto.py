@@ -11,6 +11,7 @@ import hmac
 from typing import Any
 
 from edgekit import host
+from edgekit.compat.javascript import late
 from edgekit.compat.javascript.arrays import ArrayBuffer, TypedArray, bytes_of
 from edgekit.compat.javascript.convert import data, native
 from edgekit.compat.javascript.errors import DOMException, TypeError_, rethrow
@@ -375,9 +376,7 @@ def unbase64url(text: str) -> bytes:
 
 
 def _ciphers() -> Any:
-    from edgekit.compat.javascript import crypto_ciphers
-
-    return crypto_ciphers
+    return late.crypto_ciphers
 
 
 def _bytes(value: Any) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from edgekit.compat.javascript import late
 from edgekit.compat.javascript.proxy import JsProxy, JsType
 from edgekit.errors import (
     AbortError,
@@ -84,18 +85,14 @@ class Error(JsException):
     """`js.Error`, and by inheritance the other classes of errors that code makes by name."""
 
     def __init__(self, message: Any = None, options: Any = None) -> None:
-        from edgekit.compat.javascript.convert import native
-
         text = "" if message is None else js_string(message)
         super().__init__(self.constructor.name, text)  # type: ignore[attr-defined]
-        if options is not None and "cause" in (chosen := native(options)):
+        if options is not None and "cause" in (chosen := late.convert.native(options)):
             self.cause = chosen["cause"]
 
 
 def js_string(value: Any) -> str:
-    from edgekit.compat.javascript.values import string
-
-    return string(value)
+    return str(late.values.string(value))
 
 
 def _error_class(name: str) -> type[Error]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from edgekit.compat.javascript import late
 from edgekit.compat.javascript.errors import JsException
-from edgekit.compat.javascript.proxy import JsProxy, missing
+from edgekit.compat.javascript.proxy import Function, JsProxy, missing
 
 _DESTROYED = "Object has already been destroyed"
 
@@ -47,12 +48,8 @@ class JsDoubleProxy(JsProxy):
 
     def getBuffer(self, kind: str | None = None) -> Any:
         """The object's memory as `{data, release()}`, for objects that have some."""
-        from edgekit.compat.javascript.convert import to_js
-        from edgekit.compat.javascript.proxy import Function
-        from edgekit.compat.javascript.values import Object
-
-        array = to_js(memoryview(self.unwrap()))
-        return Object.over(
+        array = late.convert.to_js(memoryview(self.unwrap()))
+        return late.values.Object.over(
             {
                 "data": array,
                 "byteLength": array.byteLength,
@@ -84,9 +81,7 @@ class JsDoubleProxy(JsProxy):
         return str(self.unwrap())
 
     def _to_edgekit(self) -> Any:
-        from edgekit.compat.javascript.convert import native
-
-        return native(self.unwrap())
+        return late.convert.native(self.unwrap())
 
 
 class JsOnceCallable(JsDoubleProxy):

@@ -14,6 +14,8 @@ from inspect import CO_VARKEYWORDS
 from types import FunctionType
 from typing import Any, NoReturn
 
+from edgekit.compat.javascript import late
+
 
 class JsNull:
     """JavaScript's null. There is one, `jsnull`, and it is false; undefined is None."""
@@ -45,12 +47,10 @@ class JsType(type):
 
     def new(cls, *args: Any, **kwargs: Any) -> Any:
         """An instance; keywords become one trailing object, as in every call to JavaScript."""
-        from edgekit.compat.javascript.errors import rethrow
-
         try:
             return cls._new(*fold(args, kwargs))  # type: ignore[attr-defined]
         except Exception as error:
-            rethrow(error)
+            late.errors.rethrow(error)
 
     @property
     def name(cls) -> str:
@@ -107,9 +107,7 @@ class JsProxy(metaclass=JsType):
 
     def to_py(self, *, depth: int = -1, default_converter: Any = None) -> Any:
         """Arrays, Maps, Sets and plain objects as Python's, all the way down; the rest as it is."""
-        from edgekit.compat.javascript.convert import to_py
-
-        return to_py(self, depth=depth, default_converter=default_converter)
+        return late.convert.to_py(self, depth=depth, default_converter=default_converter)
 
     def object_keys(self) -> Any:
         """The object's own properties; of classes of the platform there are none."""
@@ -125,9 +123,7 @@ class JsProxy(metaclass=JsType):
 
     def as_object_map(self, *, hereditary: bool = False) -> Any:
         """The properties as a mapping; with `hereditary`, those of plain objects inside too."""
-        from edgekit.compat.javascript.values import ObjectMap
-
-        return ObjectMap(self, hereditary)
+        return late.values.ObjectMap(self, hereditary)
 
     def as_py_json(self) -> Any:
         """The object for code that expects parsed JSON: mappings and sequences."""
@@ -160,9 +156,7 @@ class JsProxy(metaclass=JsType):
 
     @staticmethod
     def _array(items: Any) -> Any:
-        from edgekit.compat.javascript.values import Array
-
-        return Array.over(list(items))
+        return late.values.Array.over(list(items))
 
     def _to_edgekit(self) -> Any:
         return self
@@ -204,12 +198,10 @@ class Function(JsProxy):
         return getattr(code, "co_argcount", 0)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from edgekit.compat.javascript.errors import rethrow
-
         try:
             return self._function(*fold(args, kwargs))
         except Exception as error:
-            rethrow(error)
+            late.errors.rethrow(error)
 
     def call(self, this: Any, *args: Any, **kwargs: Any) -> Any:
         return self(*args, **kwargs)
@@ -233,9 +225,7 @@ def fold(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     """Arguments as JavaScript gets them: keywords are one object, the last argument."""
     if not kwargs:
         return args
-    from edgekit.compat.javascript.values import Object
-
-    return (*args, Object.over(kwargs))
+    return (*args, late.values.Object.over(kwargs))
 
 
 def unmangled(name: str) -> str:

@@ -11,6 +11,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from edgekit.bindings.webidl import string as plain_string
+from edgekit.compat.javascript import late
 from edgekit.compat.javascript.proxy import JsNull, JsProxy, JsType, missing, nulls, unmangled
 from edgekit.web.spelling import Plain
 
@@ -126,9 +127,7 @@ class Object(JsProxy, metaclass=_ObjectFunctions):
         return self._properties.items()
 
     def _to_edgekit(self) -> Any:
-        from edgekit.compat.javascript.convert import native
-
-        return Plain({key: native(value) for key, value in self._properties.items()})
+        return Plain({key: native_of(value) for key, value in self._properties.items()})
 
 
 _OWN_NAMES = ("to_py", "object_", "as_", "js_id", "typeof")
@@ -150,7 +149,7 @@ def iterate(value: Any) -> Iterable[Any]:
         return value.items()
     entries: Any = getattr(type(value), "entries", None)
     if entries is None or not hasattr(type(value), "get"):
-        return iter(value)
+        entries = iter
     found: Iterable[Any] = entries(value)
     return found
 
@@ -214,9 +213,7 @@ class Iterated(JsProxy):
         return Array.over(list(self._items))
 
     def _to_edgekit(self) -> Any:
-        from edgekit.compat.javascript.convert import native
-
-        return [native(item) for item in self._items]
+        return [native_of(item) for item in self._items]
 
 
 class Array(JsProxy):
@@ -457,9 +454,7 @@ class Array(JsProxy):
 
 
 def native_of(value: Any) -> Any:
-    from edgekit.compat.javascript.convert import native
-
-    return native(value)
+    return late.convert.native(value)
 
 
 def null() -> Any:

@@ -190,3 +190,74 @@ def test_nothing_of_the_program_is_run(tmp_path: Path) -> None:
     assert "main" not in sys.modules or getattr(sys.modules["main"], "__file__", "") != str(
         tmp_path / "main.py"
     )
+
+
+def test_state_is_followed_into_the_module_that_has_it(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        main="""
+            import store
+            from store import ITEMS, FIXED
+            from again import ITEMS as SAME
+            from json import nothing_here
+
+            total = 0
+
+            def handler(request):
+                ITEMS.append(request)
+                SAME.clear()
+                store.MORE["a"] = 1
+                store.nothing["a"] = 1
+                store.deep.er["a"] = 1
+                FIXED.append(1)
+                nothing_here.append(1)
+                request.items.append(1)
+                (ITEMS or SAME).append(1)
+                count = 0
+                count += 1
+
+            def reset():
+                global total
+                total = 0
+        """,
+        store="from collections import deque\nITEMS = []\nMORE = dict()\nFIXED = make_it()\n",
+        again="from store import ITEMS\n",
+    )
+    lines = {line for rule, _, line in places(found(tmp_path)) if rule == "P029"}
+    assert lines == {9, 10, 11, 23}
+
+
+def test_functions_in_functions_run_at_import_too(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        main="""
+            import random
+
+            def outer():
+                def inner():
+                    return random.random()
+                def other():
+                    return random.random()
+                return inner()
+
+            X = outer()
+            while X:
+                random.random()
+            for each in (1, 2):
+                random.random()
+            match X:
+                case 1:
+                    random.random()
+            Y = X or random.random()
+            Z = 1 if X else random.random()
+        """,
+    )
+    found_here = [each for each in found(tmp_path) if each.rule == "P008"]
+    assert {(each.line, each.severity) for each in found_here} == {
+        (5, "error"),
+        (12, "warning"),
+        (14, "error"),
+        (17, "warning"),
+        (18, "warning"),
+        (19, "warning"),
+    }

@@ -7,6 +7,7 @@ tests/workers/conftest.py.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import sys
@@ -51,9 +52,10 @@ def answers() -> list[Any]:
 class _Clock(ManualClock):
     """A clock that goes as fast as somebody waits: a timer is due at once."""
 
-    def call_later(self, seconds: float, callback: Any) -> Any:
-        import asyncio
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
 
+    def call_later(self, seconds: float, callback: Any) -> Any:
         return asyncio.get_running_loop().call_soon(callback)
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from edgekit.compat.javascript.console import console
 from edgekit.compat.javascript.errors import JsException
+from edgekit.compat.javascript.maps import Map
 from edgekit.compat.javascript.proxy import jsnull
 from edgekit.compat.javascript.urlpattern import URLPattern
-from edgekit.compat.javascript.maps import Map
 from edgekit.compat.javascript.values import Array, Object
 from edgekit.testing.client import TestClient
 from tests.compat.loading import Load, answer
