@@ -80,6 +80,7 @@ class WebSocket(EventTarget):
     __slots__ = (
         "_answered",
         "_arrived",
+        "_binary_type",
         "_close_event",
         "_close_sent",
         "_coupled",
@@ -118,6 +119,7 @@ class WebSocket(EventTarget):
         self._gone = False  # the connection is lost: what is sent goes nowhere
         self._close_event: CloseEvent | None = None  # once it has been taken
         self._error: BaseException | None = None
+        self._binary_type = ""  # for code that has it, see compat/javascript/sockets.py
         self.accepted = False
         self.url: str | None = None
         self.protocol: str | None = None

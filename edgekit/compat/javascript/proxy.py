@@ -40,6 +40,8 @@ jsnull: JsNull = object.__new__(JsNull)
 
 # What null is to the code that runs: None for Workers of a date when Pyodide did not tell the two apart.
 nulls: ContextVar[JsNull | None] = ContextVar("edgekit.compat.nulls", default=jsnull)
+# Whether a binary message of a WebSocket is a Blob, as since the flag `websocket_standard_binary_type`.
+blobs: ContextVar[bool] = ContextVar("edgekit.compat.blobs", default=False)
 
 
 class JsType(type):

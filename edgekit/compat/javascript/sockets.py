@@ -7,21 +7,16 @@ hear of it by "open". Spec: HTML's WebSocket, as Workers have it.
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
 from typing import Any
 
 from edgekit.compat.javascript.convert import native, view
 from edgekit.compat.javascript.errors import DOMException, JsException, rethrow
 from edgekit.compat.javascript.promises import promise
-from edgekit.compat.javascript.proxy import JsProxy
+from edgekit.compat.javascript.proxy import JsProxy, blobs
 from edgekit.compat.javascript.values import string
 from edgekit.compat.javascript.views import Events, on_property
 from edgekit.compat.javascript.web import EventView
 from edgekit.web import blob, events, websocket
-
-# Whether a binary message is a Blob, as since the flag `websocket_standard_binary_type`.
-blobs: ContextVar[bool] = ContextVar("edgekit.compat.blobs", default=False)
-
 
 class MessageEvent(EventView, of=websocket.MessageEvent):
     """A message."""
@@ -51,11 +46,7 @@ class ErrorEvent(EventView, of=websocket.ErrorEvent, reads="message error"):
 
 
 def _binary_type(socket: Any) -> str:
-    return _types.get(id(socket), "") or ("blob" if blobs.get() else "arraybuffer")
-
-
-# Of the sockets whose `binaryType` was set. By id: a WebSocket of edgekit's has no room for it.
-_types: dict[int, str] = {}
+    return getattr(socket, "_binary_type", "") or ("blob" if blobs.get() else "arraybuffer")
 
 
 class _Socket(Events):
@@ -78,15 +69,7 @@ class _Socket(Events):
     def binaryType(self, value: Any) -> None:
         if value not in ("arraybuffer", "blob"):
             raise DOMException("binaryType is 'arraybuffer' or 'blob'", "SyntaxError")
-        import weakref
-
-        key = id(self._it)
-        if key not in _types:
-            try:
-                weakref.finalize(self._it, _types.pop, key, None)
-            except TypeError:  # nothing can be told when it goes
-                pass
-        _types[key] = value
+        self._it._binary_type = value
 
 
 class End(
@@ -160,10 +143,11 @@ class WebSocketPair(JsProxy):
 class _Pending(events.EventTarget):
     """What a client's socket is until it is connected: its listeners."""
 
-    __slots__ = ("__weakref__", "_listeners")
+    __slots__ = ("_binary_type", "_listeners")
 
     def __init__(self) -> None:
         self._listeners = []
+        self._binary_type = ""
 
 
 class WebSocket(_Socket):
@@ -215,8 +199,7 @@ class WebSocket(_Socket):
         waiting, self._it = self._pending, end
         for type, listener, once in waiting._listeners:
             end.add_event_listener(type, listener, once=once)
-        if (kind := _types.get(id(waiting))) is not None:
-            self.binaryType = kind
+        end._binary_type = waiting._binary_type
         end.accept()
         self._connected = True
         self._tell("open", events.Event("open", end))

@@ -10,7 +10,8 @@ import pytest
 from edgekit.compat.javascript.convert import native, view
 from edgekit.compat.javascript.errors import JsException
 from edgekit.compat.javascript.proxies import create_proxy
-from edgekit.compat.javascript.sockets import WebSocket, WebSocketPair, blobs
+from edgekit.compat.javascript.proxy import blobs
+from edgekit.compat.javascript.sockets import WebSocket, WebSocketPair
 from edgekit.testing.client import TestClient
 from edgekit.web.response import Response
 from tests.compat.loading import Load
