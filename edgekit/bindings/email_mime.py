@@ -28,6 +28,7 @@ MAX_HEADER_VALUE = 2048  # bytes
 MAX_HEADERS_SIZE = 16 * 1024  # bytes of all custom ones
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_CONTROL = re.compile(r"[\0-\x1f\x7f]").search
 _IN_BRACKETS = re.compile(r"<([^>]+)>$").search
 _TYPE = re.compile(r"([\w.+-]+)/([\w.+-]+)\s*(?:;|$)").match
 _HEADER_NAME = re.compile(r"[!-9;-~]+").fullmatch
@@ -65,8 +66,11 @@ def address(given: Any) -> str:
         given = given.get("email")
     if not isinstance(given, str) or not given.strip():
         raise EmailError(f"invalid email address: {given!r:.100}", code="E_VALIDATION_ERROR")
-    found = _IN_BRACKETS(given.strip())
-    return (found[1] if found else given).strip()
+    text = given.strip()
+    if _CONTROL(text):  # it goes into the envelope, where a line more would be a command
+        raise EmailError(f"invalid email address: {text!r:.100}", code="E_VALIDATION_ERROR")
+    found = _IN_BRACKETS(text)
+    return (found[1] if found else text).strip()
 
 
 def addresses(given: Any) -> list[str]:

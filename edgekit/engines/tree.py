@@ -11,6 +11,7 @@ takes a mixture of two versions for one).
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import stat
@@ -156,7 +157,8 @@ class File:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            if os.path.islink(self.path) or os.path.isdir(self.path):
+            # ELOOP says that it was a link just now, whatever it is by this time.
+            if error.errno == errno.ELOOP or os.path.islink(self.path) or os.path.isdir(self.path):
                 return None
             raise StorageError(f"{self.path} cannot be read: {error.strerror}") from error
         file = OpenFile(self.path, descriptor)

@@ -254,6 +254,12 @@ async def test_inline_attachment_without_html_is_an_attachment(sender: SendEmail
         ({"from": "nobody"}, "E_VALIDATION_ERROR", "invalid email address: 'nobody'"),
         ({"to": "a b@y.com"}, "E_VALIDATION_ERROR", "invalid email address"),
         ({"to": "b@y.com\r\nBcc: z@z.com"}, "E_VALIDATION_ERROR", "invalid email address"),
+        (
+            {"bcc": "b@y.com\r\nRCPT TO:<z@z.com>\r\n"},
+            "E_VALIDATION_ERROR",
+            "invalid email address",
+        ),
+        ({"bcc": "<b@y.com\nDATA>"}, "E_VALIDATION_ERROR", "invalid email address"),
         ({"to": "<b@y.com"}, "E_VALIDATION_ERROR", "invalid email address"),
         ({"to": "bü@y.com"}, "E_VALIDATION_ERROR", "invalid email address"),
         ({"cc": "@y.com"}, "E_VALIDATION_ERROR", "invalid email address"),

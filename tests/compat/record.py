@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+from importlib import metadata
 from pathlib import Path
 
 from tests.compat import places
@@ -40,8 +41,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as parent:
             folder = Path(parent)
             if "--here" not in arguments and not project.not_real:
-                node = os.environ.get("EDGEKIT_NODE", "node")
-                wheels = npm / "wheels-compat"
+                node = os.environ.get("EDGEKIT_NODE", "node") if project.sync else "node"
+                wheels = npm / "wheels-compat" / metadata.version("pydantic_core")
                 with places.real(project, folder / "real", npm, wheels, node) as host:
                     found = answers(project, host, real=True)
             if None in found:

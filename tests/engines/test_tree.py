@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import time
@@ -310,6 +311,19 @@ async def test_a_file_that_may_not_be_read_is_an_error(
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(StorageError, match=r"x cannot be read: Permission denied"):
         await file.open(now=LATER)
+
+
+async def test_a_link_that_is_a_file_again_is_gone_for_the_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x").touch()
+    file = tree(tmp_path).files["/x"]
+
+    def was_a_link(*args: Any) -> int:
+        raise OSError(errno.ELOOP, "Too many levels of symbolic links")
+
+    monkeypatch.setattr(os, "open", was_a_link)
+    assert await file.open(now=LATER) is None
 
 
 async def test_files_are_closed_by_whoever_lets_go_of_them(tmp_path: Path) -> None:

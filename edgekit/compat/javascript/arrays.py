@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import math
 import struct
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
 from edgekit.compat.javascript.errors import RangeError, TypeError_
 from edgekit.compat.javascript.proxy import JsProxy
 from edgekit.compat.javascript.values import Array, Iterated, number, string
-
-_LITTLE = sys.byteorder == "little"
 
 
 class JsBuffer(JsProxy):
@@ -301,16 +298,6 @@ class TypedArray(JsBuffer):
     def entries(self) -> Iterated:
         return Iterated(Array.over([i, item]) for i, item in enumerate(self))
 
-    # Uint8Array's own, which the newest engines have ------------------------------------------------
-
-    def toHex(self) -> str:
-        return self.to_bytes().hex()
-
-    def toBase64(self, options: Any = None) -> str:
-        from base64 import b64encode
-
-        return b64encode(self.to_bytes()).decode()
-
     def toString(self) -> str:
         return self.join()
 
@@ -345,15 +332,7 @@ class Int8Array(TypedArray):
 
 
 class Uint8Array(TypedArray):
-    @staticmethod
-    def fromBase64(text: str, options: Any = None) -> Uint8Array:
-        from base64 import b64decode
-
-        return Uint8Array(b64decode(text))
-
-    @staticmethod
-    def fromHex(text: str) -> Uint8Array:
-        return Uint8Array(bytes.fromhex(text))
+    pass
 
 
 class Uint8ClampedArray(TypedArray):

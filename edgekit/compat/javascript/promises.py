@@ -44,6 +44,8 @@ class _Then:
 class PyodideFuture(_Then, asyncio.Future[Any]):
     """A future that is a promise too."""
 
+    follows = False  # whether it was kept by another promise, which is not kept yet
+
 
 class PyodideTask(_Then, asyncio.Task[Any]):
     """A task that is a promise too."""
@@ -201,9 +203,10 @@ def _retrieved(task: asyncio.Future[Any]) -> None:
 
 def _keep(made: PyodideFuture) -> Callable[..., None]:
     def resolve(value: Any = None) -> None:
-        if made.done():
+        if made.done() or made.follows:
             return
         if inspect.isawaitable(value):
+            made.follows = True
             promise(_settle(made, value))
         else:
             made.set_result(value)
@@ -224,7 +227,7 @@ async def _settle(made: PyodideFuture, value: Any) -> None:
 
 def _break(made: PyodideFuture) -> Callable[..., None]:
     def reject(reason: Any = None) -> None:
-        if not made.done():
+        if not made.done() and not made.follows:
             made.set_exception(_as_error(reason))
 
     return reject

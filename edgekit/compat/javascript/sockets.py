@@ -18,6 +18,7 @@ from edgekit.compat.javascript.views import Events, on_property
 from edgekit.compat.javascript.web import EventView
 from edgekit.web import blob, events, websocket
 
+
 class MessageEvent(EventView, of=websocket.MessageEvent):
     """A message."""
 

@@ -37,7 +37,13 @@ def test_each_kind_has_its_objects_and_no_others():
     assert isinstance(create_proxy(print), kinds.JsCallableDoubleProxy)
     assert isinstance(Response.new("x").body, kinds.JsAsyncIterable)
     assert isinstance(Response.new("x"), kinds.JsFetchResponse)
-    for kind in (kinds.JsMap, kinds.JsPromise, kinds.JsCallable, kinds.JsDomElement, kinds.JsWeakRef):
+    for kind in (
+        kinds.JsMap,
+        kinds.JsPromise,
+        kinds.JsCallable,
+        kinds.JsDomElement,
+        kinds.JsWeakRef,
+    ):
         assert not isinstance(Array.new(), kind)
     assert kinds.JsPromise[int] is kinds.JsPromise
 

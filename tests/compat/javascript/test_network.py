@@ -42,7 +42,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 async def test_fetch_takes_options_in_every_form(sent: list[Any]):
-    answer = await fetch("https://e.com/", to_js({"method": "POST", "body": "x", "headers": {"a": "b"}}))
+    answer = await fetch(
+        "https://e.com/", to_js({"method": "POST", "body": "x", "headers": {"a": "b"}})
+    )
     assert (await answer.json()).a == 1
     assert answer.headers.get("x-kind") == "k"
     url, options = sent[0]
@@ -52,7 +54,9 @@ async def test_fetch_takes_options_in_every_form(sent: list[Any]):
         "x",
         "b",
     )
-    await fetch(Request.new("https://e.com/q", method="PUT"), Object.new(headers=Headers.new(c="d")))
+    await fetch(
+        Request.new("https://e.com/q", method="PUT"), Object.new(headers=Headers.new(c="d"))
+    )
     assert sent[1][0].method == "PUT"
     assert sent[1][1]["headers"]["c"] == "d"
     controller = AbortController.new()
