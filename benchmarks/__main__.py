@@ -1,7 +1,7 @@
 """`python -m benchmarks`: edgekit beside a raw ASGI callable and its peers, as Markdown.
 
     python -m benchmarks [inprocess] [kv] [process] [server] [fetch] [upload] [assets] [queues] [d1]
-                         [cache] [r2] [--rounds N] [--only edgekit,starlette]
+                         [cache] [r2] [compat] [--rounds N] [--only edgekit,starlette]
     python -m benchmarks --smoke
 
 Without a part: the first three. `server` and `fetch` need wrk (`apt-get install wrk`). `--smoke` asks
@@ -37,6 +37,7 @@ ROUNDS = {
     "d1": 11,
     "cache": 11,
     "r2": 7,
+    "compat": 11,
 }
 PARTS = tuple(ROUNDS)
 
@@ -73,7 +74,7 @@ def main() -> int:
 async def _run(part: str, only: list[str], rounds: int, smoke: bool) -> Report:
     # Imported one by one: a part need not have what another one needs.
     module = importlib.import_module(f"benchmarks.{part}")
-    if part in ("assets", "cache", "kv", "d1", "fetch", "queues", "r2"):
+    if part in ("assets", "cache", "compat", "kv", "d1", "fetch", "queues", "r2"):
         report: Report = await module.run(rounds, smoke)
     elif part == "upload":
         report = await module.run(only, smoke)

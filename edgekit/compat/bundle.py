@@ -460,4 +460,6 @@ def _name(folder: Path) -> str:
 
 def _size(name: str, group: list[bytes]) -> Size:
     joined = b"".join(group)
-    return Size(name, len(group), len(joined), len(gzip.compress(joined, mtime=0)))
+    return Size(
+        name, len(group), len(joined), len(gzip.compress(joined, 6, mtime=0))
+    )  # wrangler's level

@@ -12,6 +12,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,9 @@ class WorkflowEntrypoint:
         self.env = env
 
 
+_JAVASCRIPT = "edgekit.compat.javascript.proxy"
+
+
 class ProjectWorker(Worker):
     """The Worker of a Workers project. `apps` are ASGI apps whose lifespan it runs."""
 
@@ -80,9 +84,13 @@ class ProjectWorker(Worker):
     def configure(self, flags: frozenset[str]) -> None:
         """Behave as these compatibility flags say."""
         self.flags = flags
-        if "python_workers_20250116" not in flags:
-            self.dispatch = _without_null(self.dispatch)
-            self._events = {kind: _without_null(handle) for kind, handle in self._events.items()}
+        old = "python_workers_20250116" not in flags
+        # The date is felt by who has `js`, and nobody else pays for it.
+        blobs = "websocket_standard_binary_type" in flags and _JAVASCRIPT in sys.modules
+        if old or blobs:
+            wrap = functools.partial(_of_its_date, null=not old, blobs=blobs)
+            self.dispatch = wrap(self.dispatch)
+            self._events = {kind: wrap(handle) for kind, handle in self._events.items()}
 
     async def answer(self, value: Any, request: Request) -> WebResponse:
         """As Worker's; the value may be one to await, or one of JavaScript's."""
@@ -139,13 +147,16 @@ def _of_class(cls: type[WorkerEntrypoint]) -> Dispatch:
     return relaxed
 
 
-def _without_null(handle: Dispatch) -> Dispatch:
-    """A handler as under Python 3.12, where JavaScript's null was None."""
+def _of_its_date(handle: Dispatch, *, null: bool, blobs: bool) -> Dispatch:
+    """A handler for which `js` is what it was at the project's date: without a null of its own, as under
+    Python 3.12, and with Blobs as the binary messages of web sockets, or not yet.
+    """
 
     async def dispatch(subject: Any, env: Any, ctx: ExecutionContext) -> Any:
-        from edgekit.compat.javascript.proxy import nulls
-
-        nulls.set(None)
+        proxy = import_module(_JAVASCRIPT)
+        if not null:
+            proxy.nulls.set(None)
+        proxy.blobs.set(blobs)
         return await handle(subject, env, ctx)
 
     return dispatch

@@ -43,8 +43,15 @@ _CLIENTS = apsw.SQLITE_PREPARE_PERSISTENT
 
 # Atomic and possessive: many comments must not be many ways to read them.
 _BLANK = r"(?>[\s\0]+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*+"
-_EMPTY = re.compile(_BLANK + r";?\Z", re.DOTALL)
-_READS = re.compile(_BLANK + r"(?:select|values|with|explain)\b", re.IGNORECASE | re.DOTALL)
+_BEFORE = rf"(?>{_BLANK};)*+{_BLANK}"  # what SQLite passes over to find a statement
+_BEFORE_STATEMENT = re.compile(_BEFORE, re.DOTALL)
+_READS = re.compile(_BEFORE + r"(?:select|values|with|explain)\b", re.IGNORECASE | re.DOTALL)
+# Up to a semicolon that is in no literal, name or comment. In a trigger there are some, too.
+_TO_SEMICOLON = re.compile(
+    r"(?>[^;'\"`\[/-]+|'[^']*(?:'|\Z)|\"[^\"]*(?:\"|\Z)|`[^`]*(?:`|\Z)|\[[^\]]*(?:\]|\Z)"
+    r"|--[^\n]*|/\*.*?(?:\*/|\Z)|[/-])*+;?",
+    re.DOTALL,
+)
 _RESERVED_RENAME = re.compile(r"\brename\s+to\s+[\"'`\[]?_cf_", re.IGNORECASE)
 # What only the connection that writes knows.
 _OF_THE_WRITER = re.compile(r"last_insert_rowid|changes", re.IGNORECASE)
@@ -132,25 +139,31 @@ _cached_plan = lru_cache(maxsize=4096)(_plan)
 
 
 def split(sql: str) -> Iterator[str]:
-    """The statements of a text, each with its semicolon; "" for one that is blank or a comment."""
-    for statement in _split(sql):
-        yield "" if _EMPTY.match(statement) else statement
+    """The statements of a text, each with its semicolon, the last one without if there is none.
 
-
-def _split(sql: str) -> Iterator[str]:
+    Comments and empty statements belong to the one that follows; "" where none does.
+    """
     text, nul, _ = sql.partition("\0")  # SQLite reads no further
-    start = at = 0
-    while (end := text.find(";", at)) >= 0:
-        at = end + 1
-        if apsw.complete(text[start:at]) or _EMPTY.match(text, start, at):
-            yield text[start:at]
-            while text[at : at + 1].isspace():
-                at += 1
-            start = at
-    if start < len(text) or not at:
-        yield text[start:]
+    at = 0
+    while at < len(text) or not at:
+        start, at = at, _end(_BEFORE_STATEMENT, text, at)
+        if at == len(text):
+            yield ""
+            break
+        while (at := _end(_TO_SEMICOLON, text, at)) < len(text):
+            if apsw.complete(text[start:at]):
+                break
+        yield text[start:at]
+        while text[at : at + 1].isspace():
+            at += 1
     if nul:
         yield ""
+
+
+def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
+    found = pattern.match(text, start)
+    assert found is not None  # they match nothing, too
+    return found.end()
 
 
 class Job:

@@ -62,7 +62,7 @@ class Selectors:
     def add(self, selector: str, rule: int) -> None:
         """WebTypeError for a selector that is none, or that a stream cannot decide."""
         parser = _Parser(selector)
-        for step in parser.list():
+        for step in parser.parse():
             self.first.append(step)
             last: Step | None = step
             while last is not None:
@@ -113,7 +113,7 @@ class _Parser:
         self.counts = False
         self.negations = 0  # the `:not()`s around
 
-    def list(self) -> list[Step]:
+    def parse(self) -> list[Step]:
         steps = self._list()
         if self.at < len(self.text):
             _refuse("Unexpected token in selector.")

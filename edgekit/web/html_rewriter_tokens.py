@@ -95,6 +95,7 @@ class Tokens:
     def __init__(self) -> None:
         self._context = Context()
         self._raw = ""  # what has arrived, from the first character that is not told yet
+        self._returns = False  # whether there is a carriage return in it
         self._at = 0  # up to where tokens have been told
         self._text = 0  # where text begins that is not told yet: `_at`, or before it
         self._owed = (
@@ -123,6 +124,7 @@ class Tokens:
 
     def _feed(self, given: str) -> Iterator[Token]:
         self._raw = self._raw[self._at :] + given
+        self._returns = "\r" in self._raw
         self._at = self._text = 0
         while True:
             if not self._in_cdata:
@@ -217,7 +219,7 @@ class Tokens:
     def _end_of(self, normalised: str) -> int:
         """Where in the source what the tokenizer shows like this ends: "\r\n" is one character there."""
         end = self._at + len(normalised)
-        if "\r" in self._raw:
+        if self._returns:
             pairs = -1
             while (found := self._raw.count("\r\n", self._at, end)) != pairs:
                 pairs = found

@@ -191,7 +191,6 @@ async def test_errors_name_their_place_also_when_a_statement_was_kept(sql: SQLit
         ("-- SELECT 1", "SQL code did not contain a statement."),
         ("SELECT 1;;", "SQL code did not contain a statement."),
         ("SELECT 1\0", "SQL code did not contain a statement."),
-        (";SELECT 1", "SQL code did not contain a statement."),
         ("SELECT 1; /* SELECT", "SQL code did not contain a statement."),
         ("SELECT CAST(x'ff' AS TEXT)", "a text in the result is not UTF-8"),
         ("SELECT 1 --" + "x" * MAX_SQL, "statement too long"),
@@ -237,6 +236,18 @@ def test_text_is_split_where_statements_end():
     text = f"SELECT ';'; \n {trigger}\t-- the end;\n"
     assert list(split(text)) == ["SELECT ';';", trigger, ""]
     assert plan("SELECT 1; SELECT 2").statements == ("SELECT 1;", "SELECT 2")
+    for whole in (
+        "-- a; b\nSELECT 1",
+        "/* a; b */ SELECT 1;",
+        ";; SELECT /* ; */ 1 -- ;",
+        "SELECT [;",
+    ):
+        assert list(split(whole)) == [whole]
+    assert list(split("SELECT 1;-- a; b\n; SELECT 2;")) == ["SELECT 1;", "-- a; b\n; SELECT 2;"]
+    assert list(split("SELECT 1; ; -- c;")) == ["SELECT 1;", ""]
+    for nothing in ("", " ", ";", "--;", "/*;*/;", "/*;", "--;\n;"):
+        assert list(split(nothing)) == [""]
+    assert plan("; -- c;\nselect 1").kind is Kind.READS
     assert plan(" /* c */ select 1").kind is Kind.READS
     assert plan("-- c\nVALUES (1)").kind is Kind.READS
     assert plan("INSERT INTO t VALUES (1)").kind is Kind.WRITES
