@@ -87,6 +87,9 @@ def load(target: Target) -> ASGIApp:
     from edgekit.worker import Worker
 
     app = _load(target)
+    if target.workers_project and isinstance(app, Worker) and "EDGEKIT_CONFIG" not in os.environ:
+        # Who serves it by other means than `dev` and `serve` may be in any folder.
+        app.config = app.config or str(target.config)
     if others := configuration.several()[1:]:
         if not isinstance(app, Worker):
             raise ConfigError(

@@ -89,7 +89,9 @@ def _talk(host: str, target: str, wanted: Ask) -> Answer:
                 socket.send(message)
                 if message != "bye":
                     got = socket.recv(timeout=30)
-                    received.append(got if isinstance(got, str) else {"base64": base64.b64encode(got).decode()})
+                    received.append(
+                        got if isinstance(got, str) else {"base64": base64.b64encode(got).decode()}
+                    )
             socket.recv(timeout=30)
         except ConnectionClosed as error:
             end = error.rcvd

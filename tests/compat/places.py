@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.formats import read_document, read_dotenv
-from tests.compat.projects import FOLDER, Project
+from tests.compat.catalogue import FOLDER, Project
 from tests.workers import places
 
 SERVERS = ("uvicorn", "granian")
@@ -85,7 +85,12 @@ def _copy(name: str, folder: Path) -> Path:
 def _started(command: list[str], folder: Path, environ: dict[str, str]) -> Iterator[Any]:
     """A server; `said(pattern)` waits for a line of its log, and gives the host with the port in it."""
     process = subprocess.Popen(
-        command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=folder,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     lines: list[str] = []
     news = threading.Condition()
@@ -175,7 +180,9 @@ def _config(project: Project) -> dict[str, Any]:
 def _bindings(project: Project, config: dict[str, Any]) -> dict[str, Any]:
     """A wrangler file's bindings in the words of Miniflare."""
     queues = config.get("queues", {})
-    secrets = project.folder / (".dev.vars" + (f".{project.environment}" if project.environment else ""))
+    secrets = project.folder / (
+        ".dev.vars" + (f".{project.environment}" if project.environment else "")
+    )
     return {
         "bindings": config.get("vars", {}) | (read_dotenv(secrets) if secrets.exists() else {}),
         "kvNamespaces": [each["binding"] for each in config.get("kv_namespaces", ())],

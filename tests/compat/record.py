@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.compat import places
 from tests.compat.asking import Answer, ask
-from tests.compat.projects import ANSWERS, PROJECTS, Project
+from tests.compat.catalogue import ANSWERS, PROJECTS, Project
 
 
 def written(project: Project) -> Path:

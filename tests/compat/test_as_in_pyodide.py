@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.compat import places
-from tests.compat.projects import PROJECTS
+from tests.compat.catalogue import PROJECTS
 from tests.compat.record import answers
 from tests.compat.test_projects import recorded
 from tests.workers.conftest import npm
@@ -37,7 +37,9 @@ def wheels(npm: Path) -> Path:
         pip += ["--python-version", "3.14", "--abi", "cp314", f"pydantic_core=={version}"]
         done = subprocess.run(pip, capture_output=True, text=True, check=False)
         if done.returncode:
-            pytest.skip(f"pydantic_core {version} for Pyodide could not be had: {done.stderr[-300:]}")
+            pytest.skip(
+                f"pydantic_core {version} for Pyodide could not be had: {done.stderr[-300:]}"
+            )
     return folder
 
 
@@ -48,7 +50,9 @@ def switching() -> str:
         probe = "process.exit(WebAssembly.Suspending ? 0 : 1)"
         if node and not subprocess.run([node, "-e", probe], check=False).returncode:
             return node
-    pytest.skip("this Node has no stack switching (WebAssembly.Suspending); EDGEKIT_NODE names another")
+    pytest.skip(
+        "this Node has no stack switching (WebAssembly.Suspending); EDGEKIT_NODE names another"
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,7 +63,9 @@ def test_pyodide_answers_as_recorded(
 ) -> None:
     project = PROJECTS[name]
     node: str = request.getfixturevalue("switching") if project.sync else "node"
-    compiled: Path = request.getfixturevalue("wheels") if "pydantic" in project.packages else tmp_path
+    compiled: Path = (
+        request.getfixturevalue("wheels") if "pydantic" in project.packages else tmp_path
+    )
     with places.real(project, tmp_path / "real", npm, compiled, node) as host:
         found = answers(project, host, real=True)
     for answer, there in zip(found, recorded(project), strict=True):

@@ -31,6 +31,9 @@ class AtImport:
         self.findings = findings
         self.importing = Importing(program, python, self._visit)
         self.machine_code: dict[str, Wanted] = {}  # packages that the platform must have
+        self.over = (
+            False  # what is imported from now on, a function imports: randomness is allowed then
+        )
         self._missing: set[tuple[str, str]] = set()
 
     def report_modules(self) -> None:
@@ -41,7 +44,7 @@ class AtImport:
     # Expressions --------------------------------------------------------------------------------------
 
     def _visit(self, node: ast.expr, moment: Moment) -> None:
-        if not moment.own and not moment.certain:
+        if self.over or not (moment.own or moment.certain):
             return
         if isinstance(node, ast.Call):
             written = moment.scope.resolve(node.func)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -124,6 +125,7 @@ def _run(place: Place, *, other_way: bool, notes: bool) -> Check:
         program.given = {**built.graph.own, **built.graph.foreign}
     at_import = AtImport(program, python, findings)
     at_import.importing.module(place.module)
+    at_import.over = True
     readers = list(_readers(made, at_import, on, notes=notes))
     for file, message in program.unreadable:
         if not program.packaged(_top(file, program)):
@@ -189,24 +191,22 @@ def _readers(
 
 def _follow_later_imports(reader: Reader) -> None:
     """The imports in functions: what they import is the program too, though not at its import."""
-    import ast
-
     importing, source = reader.importing, reader.source
     for at in reader.nodes():
-        if at.function is None:
+        if at.function is None or not isinstance(at.node, ast.Import | ast.ImportFrom):
             continue
+        line = at.node.lineno
         moment = Moment(source, at.scope, (), lenient=at.lenient)
-        names: list[str] = []
         if isinstance(at.node, ast.Import):
-            names = [alias.name for alias in at.node.names]
-        elif isinstance(at.node, ast.ImportFrom):
-            module = source.absolute(at.node)
-            names = [module, *(f"{module}.{alias.name}" for alias in at.node.names)]
-        for number, name in enumerate(names):
-            if number == 0 or isinstance(at.node, ast.Import):
-                importing.wanted.append(Wanted(name, getattr(at.node, "lineno", 0), moment))
+            modules = [alias.name for alias in at.node.names]
+            names = modules
+        else:
+            modules = [source.absolute(at.node)]
+            names = [*modules, *(f"{modules[0]}.{alias.name}" for alias in at.node.names)]
+        importing.wanted += [Wanted(name, line, moment) for name in modules]
+        for name in names:
             if reader.program.is_own(name):
-                importing.module(name, ((source.file, getattr(at.node, "lineno", 0)),))
+                importing.module(name, ((source.file, line),), lenient=at.lenient)
 
 
 def _bundle(place: Place) -> tuple[Bundle | None, str]:

@@ -104,10 +104,11 @@ def test_what_only_functions_import_is_the_program_too(tmp_path: Path) -> None:
     write(
         tmp_path,
         main="def handler():\n    from later import work\n    return work()\n",
-        later="import time\nimport still_later\ndef work():\n    time.sleep(1)\n",
+        later="import time, uuid\nimport still_later\ndef work():\n    time.sleep(1)\nID = uuid.uuid4()\n",
         still_later="def nap():\n    from time import sleep\n    sleep(1)\n",
     )
-    assert {p for p in places(found(tmp_path)) if p[0] == "P011"} == {
+    # Randomness is allowed once a function runs.
+    assert {p for p in places(found(tmp_path)) if p[0] != "P032"} == {
         ("P011", "later.py", 4),
         ("P011", "still_later.py", 3),
     }

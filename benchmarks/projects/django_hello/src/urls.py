@@ -7,7 +7,9 @@ def hello(request):
 
 
 def items(request, count):
-    return JsonResponse({"items": [{"id": number, "name": f"item {number}"} for number in range(count)]})
+    return JsonResponse(
+        {"items": [{"id": number, "name": f"item {number}"} for number in range(count)]}
+    )
 
 
 urlpatterns = [path("hello", hello), path("items/<int:count>", items)]

@@ -10,7 +10,10 @@ class Default(WorkerEntrypoint):
             return Response.json({"api": True})
         if path.startswith("/raw/"):
             found = await self.env.ASSETS.fetch(request.url.replace("/raw/", "/"))
-            return Response(await found.text(), headers={"content-type": "text/plain", "x-status": str(found.status)})
+            return Response(
+                await found.text(),
+                headers={"content-type": "text/plain", "x-status": str(found.status)},
+            )
         page = await self.env.ASSETS.fetch(f"https://assets.local{path}")
         if page.status == 404:
             return Response("Worker: no page", status=404)

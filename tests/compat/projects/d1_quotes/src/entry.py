@@ -25,21 +25,32 @@ class Default(WorkerEntrypoint):
             found = await quotes.one(int(route.partition("/")[2]))
             return Response.json(found) if found else Response("not found", status=404)
         if route.startswith("by/"):
-            return Response(json.dumps(await quotes.by(route[3:])), headers={"content-type": "application/json"})
+            return Response(
+                json.dumps(await quotes.by(route[3:])), headers={"content-type": "application/json"}
+            )
         if route == "count":
             total = await self.env.DB.prepare("SELECT count(*) AS n FROM quotes").first("n")
             return Response(str(total))
         if route == "raw":
-            rows = await self.env.DB.prepare("SELECT who, stars FROM quotes ORDER BY id").raw({"columnNames": True})
+            rows = await self.env.DB.prepare("SELECT who, stars FROM quotes ORDER BY id").raw(
+                {"columnNames": True}
+            )
             return Response.json(rows)
         if route == "batch":
             insert = self.env.DB.prepare("INSERT INTO quotes (who, said) VALUES (?, ?)")
             done = await self.env.DB.batch(
-                [insert.bind("Grace", "It is easier to ask forgiveness."), insert.bind("Alan", "We can only see a short distance ahead.")]
+                [
+                    insert.bind("Grace", "It is easier to ask forgiveness."),
+                    insert.bind("Alan", "We can only see a short distance ahead."),
+                ]
             )
             return Response.json([each.meta.changes for each in done])
         if route == "blob":
-            await self.env.DB.prepare("UPDATE quotes SET picture = ? WHERE id = 1").bind(b"\x00\x01\xff").run()
+            await (
+                self.env.DB.prepare("UPDATE quotes SET picture = ? WHERE id = 1")
+                .bind(b"\x00\x01\xff")
+                .run()
+            )
             row = await self.env.DB.prepare("SELECT picture FROM quotes WHERE id = 1").first()
             return Response.json({"picture": list(row["picture"])})
         if route == "syntax":

@@ -16,11 +16,21 @@ class Quotes:
     async def add(self, who, said, stars=None):
         statement = self.db.prepare("INSERT INTO quotes (who, said, stars) VALUES (?, ?, ?)")
         done = await statement.bind(who, said, stars).run()
-        return {"id": done.meta.last_row_id, "changes": done["meta"]["changes"], "success": done.success}
+        return {
+            "id": done.meta.last_row_id,
+            "changes": done["meta"]["changes"],
+            "success": done.success,
+        }
 
     async def one(self, number):
-        return await self.db.prepare("SELECT id, who, said, stars FROM quotes WHERE id = ?1").bind(number).first()
+        return (
+            await self.db.prepare("SELECT id, who, said, stars FROM quotes WHERE id = ?1")
+            .bind(number)
+            .first()
+        )
 
     async def by(self, who):
-        found = await self.db.prepare("SELECT * FROM quotes WHERE who = ? ORDER BY id").bind(who).all()
+        found = (
+            await self.db.prepare("SELECT * FROM quotes WHERE who = ? ORDER BY id").bind(who).all()
+        )
         return [dict(row) for row in found.results]

@@ -25,7 +25,9 @@ class Default(WorkerEntrypoint):
             flags = self.env.FLAGS.to_py()
             return Response.json({**flags, "daily": self.env.FLAGS.limits.daily})
         if request.url.endswith("/global"):
-            return Response.json({"host": settings.HOST, "retries": settings.retries(), "key": mask(env.API_KEY)})
+            return Response.json(
+                {"host": settings.HOST, "retries": settings.retries(), "key": mask(env.API_KEY)}
+            )
         if request.url.endswith("/patched"):
             with patch_env({"RETRIES": 41}):
                 return Response(str(settings.retries()))

@@ -60,7 +60,9 @@ class Default(WorkerEntrypoint):
         if path == "cloned":
             found = Response("once", status=203, headers={"x-a": "1"})
             copy = found.clone()
-            return Response.json([await found.text(), await copy.text(), copy.status, copy.headers["x-a"]])
+            return Response.json(
+                [await found.text(), await copy.text(), copy.status, copy.headers["x-a"]]
+            )
         if path == "later":
             self.ctx.waitUntil(boom())
             return Response("answered all the same")

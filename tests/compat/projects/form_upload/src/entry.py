@@ -15,13 +15,26 @@ class Default(WorkerEntrypoint):
             return Response("a form, please", status=415)
         form = await request.form_data()
         if route == "fields":
-            return Response.json({"all": list(form.items()), "tags": form.get_all("tag"), "has": "name" in form})
+            return Response.json(
+                {"all": list(form.items()), "tags": form.get_all("tag"), "has": "name" in form}
+            )
         if route == "build":
             made = FormData({"who": form["name"]})
-            made.append("file", File(["line 1\n", "line 2"], "notes.txt", content_type="text/plain"))
+            made.append(
+                "file", File(["line 1\n", "line 2"], "notes.txt", content_type="text/plain")
+            )
             again = await Request("https://example.com/", method="POST", body=made).form_data()
             file = again["file"]
-            return Response.json([again["who"], file.name, file.size, file.content_type, await file.text()])
+            return Response.json(
+                [again["who"], file.name, file.size, file.content_type, await file.text()]
+            )
         file = form["file"]
         await self.env.UPLOADS.put(file.name, await file.bytes())
-        return Response.json({"title": form["title"], "name": file.name, "type": file.content_type, "size": file.size})
+        return Response.json(
+            {
+                "title": form["title"],
+                "name": file.name,
+                "type": file.content_type,
+                "size": file.size,
+            }
+        )

@@ -26,7 +26,11 @@ class Default(WorkerEntrypoint):
             data = await request.json()
             if not isinstance(data.get("title"), str):
                 return answer({"error": "title is missing"}, HTTPStatus.UNPROCESSABLE_ENTITY)
-            row = await self.env.DB.prepare("INSERT INTO tasks (title) VALUES (?) RETURNING *").bind(data["title"]).first()
+            row = (
+                await self.env.DB.prepare("INSERT INTO tasks (title) VALUES (?) RETURNING *")
+                .bind(data["title"])
+                .first()
+            )
             return answer(row, HTTPStatus.CREATED)
         if found := re.fullmatch(r"/tasks/(\d+)", path):
             return await self.task(request, int(found[1]))
@@ -42,7 +46,11 @@ class Default(WorkerEntrypoint):
                 await self.env.DB.prepare("DELETE FROM tasks WHERE id = ?").bind(number).run()
                 return Response(None, status=204, headers=CORS)
             case HTTPMethod.GET:
-                row = await self.env.DB.prepare("SELECT * FROM tasks WHERE id = ?").bind(number).first()
+                row = (
+                    await self.env.DB.prepare("SELECT * FROM tasks WHERE id = ?")
+                    .bind(number)
+                    .first()
+                )
             case _:
                 return answer({"error": "no such method"}, HTTPStatus.METHOD_NOT_ALLOWED)
         return answer(row) if row else answer({"error": "no such task"}, HTTPStatus.NOT_FOUND)

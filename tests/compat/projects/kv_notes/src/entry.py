@@ -37,7 +37,9 @@ class Default(WorkerEntrypoint):
                 said.append([error.name, error.message])
             return Response.json(said)
         if not name:
-            listed = await notes.list(prefix=query.get("prefix", ""), limit=int(query.get("limit", 10)))
+            listed = await notes.list(
+                prefix=query.get("prefix", ""), limit=int(query.get("limit", 10))
+            )
             names = [key["name"] for key in listed["keys"]]
             metadata = [key.get("metadata") for key in listed["keys"]]
             more = {"complete": listed["list_complete"], "cursor": listed.get("cursor") is not None}

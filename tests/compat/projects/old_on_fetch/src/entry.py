@@ -20,7 +20,10 @@ async def on_fetch(request, env, ctx):
         return Response.json(to_js({"name": data.name, "nested": {"list": [1, 2, None]}}))
     if url.pathname == "/query":
         params = dict(url.searchParams.entries())
-        return Response.new(json.dumps(params), to_js({"headers": {"content-type": "application/json"}, "status": 203}))
+        return Response.new(
+            json.dumps(params),
+            to_js({"headers": {"content-type": "application/json"}, "status": 203}),
+        )
     if url.pathname == "/kv":
         await env.KV.put("visits", str(int(await env.KV.get("visits") or "0") + 1))
         listed = await env.KV.list()

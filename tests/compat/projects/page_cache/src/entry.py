@@ -16,6 +16,8 @@ class Default(WorkerEntrypoint):
         if found:
             return found
         made += 1
-        fresh = JsResponse.new(f"page {made}", headers={"cache-control": "max-age=60", "x-made": str(made)}.items())
+        fresh = JsResponse.new(
+            f"page {made}", headers={"cache-control": "max-age=60", "x-made": str(made)}.items()
+        )
         await cache.put(key, fresh.clone())
         return fresh

@@ -16,4 +16,6 @@ class Default(WorkerEntrypoint):
             ImageDraw.Draw(image).rectangle((0, 0, width // 2, height // 2), fill="white")
         out = BytesIO()
         image.save(out, "PNG")
-        return Response(out.getvalue(), headers={"Content-Type": "image/png", "Cache-Control": "max-age=60"})
+        return Response(
+            out.getvalue(), headers={"Content-Type": "image/png", "Cache-Control": "max-age=60"}
+        )

@@ -16,7 +16,13 @@ class Default(WorkerEntrypoint):
                     customMetadata={"by": request.headers.get("x-by", "nobody")},
                 )
                 return Response.json(
-                    {"key": kept.key, "size": kept.size, "etag": kept.etag, "quoted": kept.httpEtag}, status=201
+                    {
+                        "key": kept.key,
+                        "size": kept.size,
+                        "etag": kept.etag,
+                        "quoted": kept.httpEtag,
+                    },
+                    status=201,
                 )
             case "HEAD":
                 found = await bucket.head(key)

@@ -2,7 +2,13 @@ from urllib.parse import urlparse
 
 from workers import Response, WorkerEntrypoint, fetch
 
-MOVED = {"/old": ("/new", 301), "/temp": ("/new", 302), "/post": ("/new", 303), "/keep": ("/new", 307), "/forever": ("/new", 308)}
+MOVED = {
+    "/old": ("/new", 301),
+    "/temp": ("/new", 302),
+    "/post": ("/new", 303),
+    "/keep": ("/new", 307),
+    "/forever": ("/new", 308),
+}
 
 
 class Default(WorkerEntrypoint):
@@ -18,7 +24,9 @@ class Default(WorkerEntrypoint):
             return Response(f"{request.method} arrived")
         if url.path == "/follow":
             found = await fetch(f"{base}/old")
-            return Response.json([found.status, found.redirected, await found.text(), urlparse(found.url).path])
+            return Response.json(
+                [found.status, found.redirected, await found.text(), urlparse(found.url).path]
+            )
         if url.path == "/manual":
             found = await fetch(f"{base}/keep", redirect="manual")
             return Response.json([found.status, urlparse(found.headers["location"]).path])

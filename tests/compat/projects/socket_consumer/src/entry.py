@@ -61,7 +61,9 @@ class Default(WorkerEntrypoint):
         socket.accept()
         prices = []
         done = asyncio.get_running_loop().create_future()
-        socket.addEventListener("message", create_proxy(lambda event: prices.append(js.JSON.parse(event.data).price)))
+        socket.addEventListener(
+            "message", create_proxy(lambda event: prices.append(js.JSON.parse(event.data).price))
+        )
         socket.addEventListener("close", create_proxy(lambda event: done.set_result(event.reason)))
         socket.send(js.JSON.stringify(js.Object.fromEntries([["count", 2]])))
         return [response.status, await done, *prices]

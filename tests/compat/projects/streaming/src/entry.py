@@ -30,7 +30,9 @@ class Default(WorkerEntrypoint):
                 source = to_js({"pull": create_proxy(pull)}, dict_converter=js.Object.fromEntries)
                 return Response(ReadableStream.new(source))
             case "through":
-                return Response(request.body, headers={"content-type": request.headers["content-type"]})
+                return Response(
+                    request.body, headers={"content-type": request.headers["content-type"]}
+                )
             case "count":
                 chunks, size = 0, 0
                 async for chunk in request.body:

@@ -21,7 +21,9 @@ class Default(WorkerEntrypoint):
         match url.path:
             case "/source":
                 name = request.headers.get("x-name") or url.query.partition("=")[2]
-                return Response.json({"name": name, "method": request.method, "body": await request.text()})
+                return Response.json(
+                    {"name": name, "method": request.method, "body": await request.text()}
+                )
             case "/requests":
                 return Response(title(f"{base}/source"))
             case "/session":

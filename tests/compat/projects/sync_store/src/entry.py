@@ -40,7 +40,9 @@ class Default(WorkerEntrypoint):
             case "sql":
                 store.execute("CREATE TABLE IF NOT EXISTS t (n INTEGER)")
                 store.execute("INSERT INTO t VALUES (?)", 7)
-                return Response.json([row["n"] for row in store.execute("SELECT n FROM t WHERE n > ?", 1)])
+                return Response.json(
+                    [row["n"] for row in store.execute("SELECT n FROM t WHERE n > ?", 1)]
+                )
             case "fetch":
                 answer = run_sync(fetch(request.url.replace("/fetch", "/count")))
                 return Response("before: " + run_sync(answer.text()))

@@ -22,7 +22,11 @@ class Default(WorkerEntrypoint):
                 to_js(["sign", "verify"]),
             )
             signature = await js.crypto.subtle.sign("HMAC", key, to_js(body))
-            good = await js.crypto.subtle.verify("HMAC", key, to_js(bytes.fromhex(given)), to_js(body)) if given else False
+            good = (
+                await js.crypto.subtle.verify("HMAC", key, to_js(bytes.fromhex(given)), to_js(body))
+                if given
+                else False
+            )
             return Response.json({"good": good, "signature": bytes(signature.to_py()).hex()})
         wanted = hmac.new(self.env.SECRET.encode(), body, hashlib.sha256)
         if not hmac.compare_digest(wanted.hexdigest(), given):

@@ -18,7 +18,9 @@ def setup(request):
     with connection.schema_editor() as editor:
         editor.create_model(Author)
         editor.create_model(Post)
-    names = sorted(name for name in connection.introspection.table_names() if name.startswith("blog_"))
+    names = sorted(
+        name for name in connection.introspection.table_names() if name.startswith("blog_")
+    )
     return HttpResponse("tables: " + ", ".join(names), content_type="text/plain")
 
 
@@ -26,7 +28,9 @@ def setup(request):
 def posts(request):
     data = json.loads(request.body)
     author, _ = Author.objects.get_or_create(name=data["author"])
-    post = Post.objects.create(author=author, title=data["title"], published=data.get("published", False))
+    post = Post.objects.create(
+        author=author, title=data["title"], published=data.get("published", False)
+    )
     return JsonResponse({"id": post.pk, "author": author.pk}, status=201)
 
 

@@ -14,8 +14,13 @@ class Cursor:
     def execute(self, sql, parameters=()):
         import workers
 
-        values = [value.isoformat(" ") if hasattr(value, "isoformat") else value for value in parameters or ()]
-        statement = getattr(workers.env, self._binding).prepare(sql.replace("%s", "?").replace("%%", "%"))
+        values = [
+            value.isoformat(" ") if hasattr(value, "isoformat") else value
+            for value in parameters or ()
+        ]
+        statement = getattr(workers.env, self._binding).prepare(
+            sql.replace("%s", "?").replace("%%", "%")
+        )
         statement = statement.bind(*values) if values else statement
         try:
             if sql.lstrip().upper().startswith(("SELECT", "PRAGMA", "WITH")):

@@ -5,7 +5,9 @@ from helpers import text
 
 class Default(WorkerEntrypoint):
     async def fetch(self, request):
-        return Response(f"{text(request.method)} {await request.text()}", headers={"x-worker": "prices"})
+        return Response(
+            f"{text(request.method)} {await request.text()}", headers={"x-worker": "prices"}
+        )
 
     async def total(self, lines):
         cents = 0

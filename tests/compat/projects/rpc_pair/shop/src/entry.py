@@ -10,7 +10,9 @@ class Default(WorkerEntrypoint):
         url = urlparse(request.url)
         query = parse_qs(url.query)
         if url.path == "/price":
-            total = await self.env.PRICES.total([{"item": "tea", "count": 2}, {"item": "milk", "count": 1}])
+            total = await self.env.PRICES.total(
+                [{"item": "tea", "count": 2}, {"item": "milk", "count": 1}]
+            )
             return Response.json(total)
         if url.path == "/set":
             await self.env.ADMIN.set_price(query["item"][0], int(query["cents"][0]))
@@ -25,4 +27,6 @@ class Default(WorkerEntrypoint):
                 await self.env.PRICES.nothing()
             except Exception as error:
                 return Response(str(error), status=500)
-        return await self.env.PRICES.fetch(f"https://prices{url.path}", method="POST", body="passed on")
+        return await self.env.PRICES.fetch(
+            f"https://prices{url.path}", method="POST", body="passed on"
+        )
