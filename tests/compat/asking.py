@@ -1,7 +1,8 @@
 """What is asked of a project, over HTTP or a web socket, and its answer in a form that can be kept.
 
 An answer is a dict for JSON: `status`, `headers` (pairs, sorted, without those that servers add) and
-`text`, or `base64` where the body is no text, or `sha256` where it is long; of a web socket what was `received`, and how it `closed`.
+`text`, or `base64` where the body is no text, `sha256` where it is long, or
+`pixels`; of a web socket what was `received`, and how it `closed`.
 The address of the server reads as http://HERE in it.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import io
 import json
 import re
 import time
@@ -72,6 +74,8 @@ def _ask(host: str, method: str, target: str, wanted: Ask) -> Answer:
     pairs = [(name.lower(), value) for name, value in response.getheaders()]
     kept = sorted([n, _placeless(_tidy(n, v), host)] for n, v in pairs if n not in _SERVERS)
     answer: Answer = {"status": response.status, "headers": kept}
+    if ["content-type", "image/png"] in kept:
+        return answer | {"pixels": _pixels(raw)}
     if len(raw) > _LONG:
         return answer | {"size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
     try:
@@ -96,6 +100,14 @@ def _talk(host: str, target: str, wanted: Ask) -> Answer:
         except ConnectionClosed as error:
             end = error.rcvd
     return {"received": received, "closed": [end.code, end.reason] if end else None}
+
+
+def _pixels(png: bytes) -> list[Any]:
+    """What an image shows; its bytes are up to the libraries that compressed it."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(png))
+    return [*image.size, image.mode, hashlib.sha256(image.tobytes()).hexdigest()]
 
 
 def _tidy(name: str, value: str) -> str:

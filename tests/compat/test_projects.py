@@ -10,8 +10,8 @@ import pytest
 
 from tests.compat import places
 from tests.compat.asking import Answer
-from tests.compat.differences import DIFFERENCES, Difference
 from tests.compat.catalogue import FOLDER, PROJECTS, Project
+from tests.compat.differences import DIFFERENCES, Difference
 from tests.compat.record import answers, written
 
 _DIFFERENT = {(each.project, each.what): each for each in DIFFERENCES}

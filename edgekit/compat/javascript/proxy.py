@@ -7,6 +7,7 @@ there is a `size`, and so on. Spec: Pyodide's documentation of `pyodide.ffi.JsPr
 
 from __future__ import annotations
 
+import json
 import keyword
 from contextvars import ContextVar
 from functools import wraps
@@ -37,6 +38,15 @@ class JsNull:
 
 
 jsnull: JsNull = object.__new__(JsNull)
+
+
+def _as_json(self: json.JSONEncoder, value: Any, otherwise: Any = json.JSONEncoder.default) -> Any:
+    return None if value is jsnull else otherwise(self, value)
+
+
+# The json of Pyodide's Python writes it as null, wherever in a value it is; there is no other place to
+# say so. What json knew before it writes as before.
+json.JSONEncoder.default = _as_json  # type: ignore[assignment, method-assign]
 
 # What null is to the code that runs: None for Workers of a date when Pyodide did not tell the two apart.
 nulls: ContextVar[JsNull | None] = ContextVar("edgekit.compat.nulls", default=jsnull)

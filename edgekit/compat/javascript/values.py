@@ -227,8 +227,11 @@ class Array(JsProxy):
 
     @classmethod
     def _new(cls, *args: Any) -> Any:
-        if len(args) == 1 and isinstance(args[0], int) and not isinstance(args[0], bool):
-            return cls.over([None] * args[0])
+        if len(args) == 1 and isinstance(args[0], int | float) and not isinstance(args[0], bool):
+            length = args[0]
+            if not 0 <= length < 2**32 or length != int(length):
+                raise late.errors.RangeError("Invalid array length")
+            return cls.over([None] * int(length))
         return cls.over(list(args))
 
     @classmethod

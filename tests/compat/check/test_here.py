@@ -9,7 +9,7 @@ import pytest
 
 from edgekit.compat.names import JS_NAMES
 from edgekit.wrangler import NOT_YET
-from tests.compat import projects
+from tests.compat import catalogue
 from tests.compat.check.checking import found, marked, places, write
 
 CODE = """
@@ -104,8 +104,8 @@ def test_old_handlers_that_never_come(tmp_path: Path) -> None:
     assert places(found(tmp_path, other_way=True)) == {("H005", "main.py", 2)}
 
 
-@pytest.mark.parametrize("project", projects.PROJECTS.values(), ids=projects.PROJECTS)
-def test_projects_that_run_here_lack_nothing(project: projects.Project) -> None:
-    for folder in (project.folder, *map(projects.FOLDER.joinpath, project.beside)):
+@pytest.mark.parametrize("project", catalogue.PROJECTS.values(), ids=catalogue.PROJECTS)
+def test_projects_that_run_here_lack_nothing(project: catalogue.Project) -> None:
+    for folder in (project.folder, *map(catalogue.FOLDER.joinpath, project.beside)):
         errors = [each for each in found(folder, other_way=True) if each.severity == "error"]
         assert not errors
