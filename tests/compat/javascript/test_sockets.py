@@ -24,6 +24,7 @@ from workers import Response, WorkerEntrypoint
 class Default(WorkerEntrypoint):
     async def fetch(self, request):
         client, server = WebSocketPair.new().object_values()
+        server.binaryType = "arraybuffer"  # or they are Blobs, since 2026-03-17
         server.accept()
 
         def on_message(event):
