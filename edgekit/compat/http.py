@@ -15,6 +15,7 @@ from typing import Any
 
 from edgekit import errors, host
 from edgekit.asgi import AsgiRequest, Receive, Scope
+from edgekit.bindings.webidl import string
 from edgekit.compat import convert, forms
 from edgekit.compat.convert import (
     Buffer,
@@ -315,6 +316,7 @@ class FetchResponse(_Reads, WebResponse):
         """
         to_py = getattr(data, "to_py", None)
         text = json.dumps(data if to_py is None else to_py())
+        headers = _pairs(headers)
         made = Response(text, status, status_text, headers, **options)
         if made._headers is None:
             made._content_type = b"application/json"
@@ -449,14 +451,27 @@ def _options(options: dict[str, Any]) -> dict[str, Any]:
 def _pairs(headers: Any) -> Any:
     """Headers as edgekit takes them: JavaScript's pairs may be lists."""
     headers = from_user(headers) if hasattr(type(headers), "_to_edgekit") else headers
-    if headers is None or isinstance(headers, Mapping):
+    if headers is None:
+        return None
+    if isinstance(headers, WebHeaders):
         return headers
+    if isinstance(headers, Mapping):
+        return {name: _spelled(value) for name, value in headers.items()}
     pairs: dict[str, tuple[str, str]] = {}
     cookies = []
     for name, value in headers:
         key = str(name).lower()
+        value = _spelled(value)
         if key == "set-cookie":
             cookies.append((name, value))
         else:  # a second value stands beside the first, as JavaScript's Headers send it
             pairs[key] = (name, f"{pairs[key][1]}, {value}" if key in pairs else value)
     return [*pairs.values(), *cookies]
+
+
+def _spelled(value: Any) -> Any:
+    """A header's value: numbers and booleans as JavaScript spells them. None stays, and is refused."""
+    if value.__class__ is str or value is None:
+        return value
+    text = string(value)
+    return value if text is None else text

@@ -23,6 +23,7 @@ from typing import Any
 
 from edgekit.compat import cooperative, current, finder, flags, greenlets
 from edgekit.compat.entrypoints import GLOBAL_HANDLERS, ProjectWorker, default_of, without_default
+from edgekit.compat.names import JS_NAMES, REFUSED
 from edgekit.compat.own_modules import OwnModules
 from edgekit.config import Config
 from edgekit.errors import ConfigError
@@ -220,6 +221,8 @@ def _fault(error: ImportError, folder: Path, vendored: list[Path]) -> str | None
     if where is None:
         return None
     name = (error.name or "").partition(".")[0]
+    if name == "js" and (wanted := re.match(r"cannot import name '(\w+)'", str(error))):
+        return f"{where}: {_lacks(wanted[1])}"
     if isinstance(error, ModuleNotFoundError) and name:
         if any((path / name).exists() for path in vendored):
             return f"{where}: {error}; what python_modules/ has of it is made for Workers: pip install it here"
@@ -229,11 +232,9 @@ def _fault(error: ImportError, folder: Path, vendored: list[Path]) -> str | None
 
 def refusals(folder: Path) -> Iterator[str]:
     """A line for each use, in the project's imported modules, of what is not to be had here."""
-    from edgekit.compat.names import JS_NAMES
-
     for file, text in _sources(folder):
         if "js" in text or "import_from_javascript" in text:
-            yield from (f"{file}:{line}: {what}" for line, what in _unknown(text, JS_NAMES))
+            yield from (f"{file}:{line}: {what}" for line, what in _unknown(text))
 
 
 def _sources(folder: Path) -> Iterator[tuple[str, str]]:
@@ -247,8 +248,9 @@ def _sources(folder: Path) -> Iterator[tuple[str, str]]:
                 yield file, Path(file).read_text()
 
 
-def _unknown(text: str, known: frozenset[str]) -> Iterator[tuple[int, str]]:
+def _unknown(text: str) -> Iterator[tuple[int, str]]:
     tree = ast.parse(text)
+    provided = _provided_for(tree)
     names = {  # that `import js`, or `import js as x`, gives it
         alias.asname or alias.name
         for node in ast.walk(tree)
@@ -259,11 +261,12 @@ def _unknown(text: str, known: frozenset[str]) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "js" and not node.level:
             for alias in node.names:
-                if alias.name not in known and alias.name != "*":
+                if alias.name not in JS_NAMES and alias.name != "*" and node not in provided:
                     yield node.lineno, _lacks(alias.name)
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             read = isinstance(node.ctx, ast.Load)  # what the project sets itself is there
-            if read and node.value.id in names and node.attr not in known:
+            absent = node.attr not in JS_NAMES and node.attr not in provided
+            if read and node.value.id in names and absent and node not in provided:
                 yield node.lineno, _lacks(node.attr)
         elif isinstance(node, ast.Call) and _called(node) == "import_from_javascript" and node.args:
             wanted = node.args[0]
@@ -279,6 +282,22 @@ def _called(node: ast.Call) -> str | None:
     return function.id if isinstance(function, ast.Name) else getattr(function, "attr", None)
 
 
+def _provided_for(tree: ast.AST) -> set[Any]:
+    """The nodes whose failing the code expects, and the names that it asks `hasattr` and `getattr` for."""
+    found: set[Any] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Try) and any(map(_expects_absence, node.handlers)):
+            found.update(each for part in node.body for each in ast.walk(part))
+        elif isinstance(node, ast.Call) and _called(node) in ("hasattr", "getattr"):
+            found.update(arg.value for arg in node.args if isinstance(arg, ast.Constant))
+    return found
+
+
+def _expects_absence(handler: ast.ExceptHandler) -> bool:
+    # Not Exception: that is as often around a whole handler, which then would fail late.
+    caught = ast.unparse(handler.type) if handler.type is not None else ""
+    return any(name in caught for name in ("ImportError", "AttributeError", "ModuleNotFoundError"))
+
+
 def _lacks(name: str) -> str:
-    why = "edgekit runs no WebAssembly" if name == "WebAssembly" else "edgekit does not have it"
-    return f"js.{name}: {why}"
+    return f"js.{name}: {REFUSED.get(name, 'edgekit does not have it')}"

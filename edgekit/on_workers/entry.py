@@ -41,6 +41,11 @@ except ImportError:  # Workers from before the SDK
         pass
 
 
+# Seconds between two looks whether another event has started the Worker; and how long a start may last
+# before the next event takes it for lost.
+_LOOK_AGAIN, _LONGEST_START = 0.005, 30.0
+
+
 class JsContext(ExecutionContext):
     """The platform's ctx."""
 
@@ -72,17 +77,20 @@ class _Running:
 
     def __init__(self, make: Callable[[], Worker]) -> None:
         self._make = make
-        self._starting: asyncio.Future[None] | None = None
+        self._starting_until = 0.0  # by the loop's clock
         self.worker: Worker
         self.env: Env | None = None
 
     async def start(self, env: Any) -> Env:
         """The env, made once; who comes meanwhile waits."""
-        while self.env is None and self._starting is not None:
-            await asyncio.shield(self._starting)
+        # By looking again and again: on Workers one request cannot wake another, whose I/O would then
+        # be the first one's. And the one that starts may be gone, with its client, before it is done.
+        now = asyncio.get_running_loop().time
+        while self.env is None and now() < self._starting_until:
+            await asyncio.sleep(_LOOK_AGAIN)
         if self.env is not None:
             return self.env
-        self._starting = asyncio.get_running_loop().create_future()
+        self._starting_until = now() + _LONGEST_START
         try:
             worker = self.worker = self._make()
             built = build_env(
@@ -93,8 +101,7 @@ class _Running:
             self.env = built
             return built
         finally:  # the next event tries again where this has failed
-            starting, self._starting = self._starting, None
-            starting.set_result(None)
+            self._starting_until = 0.0
 
     async def fetch(self, request: Any, env: Any, ctx: Any) -> Any:
         """Answer one request of the platform's by a response of the platform's."""

@@ -122,6 +122,22 @@ async def test_chunks_of_a_body_are_buffers():
     assert incoming().body is None
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(86400, "86400"), (True, "true"), (1.5, "1.5"), (2.0, "2")]
+)
+def test_header_values_that_are_numbers_are_spelled_as_javascript_does(value: Any, text: str):
+    assert Response("", headers={"x-n": value}).headers["x-n"] == text
+    assert Response("", headers=[("x-n", value), ("x-n", "b")]).headers["x-n"] == f"{text}, b"
+    assert Request("https://a.test/", headers={"x-n": value}).headers["x-n"] == text
+    assert Response.json({}, headers={"x-n": value}).headers["x-n"] == text
+
+
+@pytest.mark.parametrize("value", [None, object()])
+def test_other_header_values_are_refused(value: Any):
+    with pytest.raises(TypeError, match="expected str, got"):
+        Response("", headers={"x-n": value})
+
+
 def test_headers_can_be_changed_and_lack_nothing():
     request = incoming(headers=[(b"accept", b"a"), (b"accept", b"b")])
     headers = request.headers

@@ -214,9 +214,30 @@ def test_what_cannot_run_is_refused_with_file_and_line(load: Load):
     assert sorted(lines) == [
         "helper.py:3: import_from_javascript('./x.mjs'): edgekit runs no JavaScript",
         "helper.py:5: js.Nothing: edgekit does not have it",
-        "main.py:5: js.WebAssembly: edgekit runs no WebAssembly",
+        "main.py:5: js.WebAssembly: WebAssembly does not run here; use a Python package for the same",
         "main.py:6: js.NoSuchThing: edgekit does not have it",
     ]
+
+
+def test_names_whose_absence_the_code_provides_for_are_not_refused(load: Load):
+    load(
+        "import js\n"
+        "try:\n    from js import process, Nothing\nexcept ImportError:\n    process = None\n"
+        "assert process is None\n"
+        "assert not hasattr(js, 'document')\n"
+        "def on_fetch(request):\n"
+        "    if hasattr(js, 'Buffer'):\n        js.Buffer.new()\n"
+        "    try:\n        js.window\n    except AttributeError:\n        pass\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("window", "it belongs to web pages"), ("Nothing", "edgekit does not have it")],
+)
+def test_an_import_that_js_cannot_have_says_why(load: Load, name: str, why: str):
+    with pytest.raises(ConfigError, match=rf"main\.py:2: js\.{name}: {why}"):
+        load(f"\nfrom js import {name}")
 
 
 # Flags ----------------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ from edgekit.compat.javascript.dates import Date
 from edgekit.compat.javascript.errors import thrown
 from edgekit.compat.javascript.maps import Map, Set
 from edgekit.compat.javascript.proxies import ConversionError, JsDoubleProxy
-from edgekit.compat.javascript.proxy import JsNull, JsType, is_js
-from edgekit.compat.javascript.values import Array, Iterated, Object, null, number, string
+from edgekit.compat.javascript.proxy import JsNull, JsType, is_js, jsnull
+from edgekit.compat.javascript.values import Array, Iterated, Object, null, number, shown, string
 from edgekit.web.spelling import Plain
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})
@@ -46,12 +46,16 @@ def view_or_null(value: Any) -> Any:
 
 def data(value: Any) -> Any:
     """Parsed JSON, or what else has null and no undefined: None is null all the way down."""
+    return null() if value is None else _data(value)
+
+
+def _data(value: Any) -> Any:
     if value is None:
-        return null()
+        return jsnull
     if isinstance(value, Mapping):
-        return Object.over({str(key): data(item) for key, item in value.items()})
+        return Object.over({str(key): _data(item) for key, item in value.items()})
     if isinstance(value, list | tuple):
-        return Array.over([data(item) for item in value])
+        return Array.over([_data(item) for item in value])
     if isinstance(value, float):
         return number(value)
     return view(value)
@@ -205,7 +209,7 @@ def to_py(
 
     def convert(value: Any, depth: int = depth) -> Any:
         if not is_js(value):
-            return value
+            return shown(value)
         if id(value) in known:
             return known[id(value)]
         if depth == 0:

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgekit.compat.javascript.convert import data
 from edgekit.compat.javascript.errors import SyntaxError_, TypeError_
-from edgekit.compat.javascript.proxy import JsNull
+from edgekit.compat.javascript.proxy import JsNull, jsnull
 from edgekit.compat.javascript.values import Array, Object, entries_of, string
 
 _text = json.JSONEncoder(ensure_ascii=False).encode
@@ -118,6 +118,8 @@ class _Writer:
             name = string(name)
             if self._only is not None and name not in self._only:
                 continue
+            if item is None and isinstance(value, Mapping):
+                item = jsnull  # a dict of Python's has no undefined; bindings give such, with nulls
             text = self.write(name, item, margin + self._indent)
             if text is not None:
                 fields.append(f"{_string(name)}{colon}{text}")

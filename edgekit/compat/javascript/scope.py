@@ -55,6 +55,10 @@ for _module, _names in _HOMES.items():
 _FUNCTIONS = frozenset({"errors", "text", "timers", "misc"})
 
 
+class Missing(UnsupportedError, AttributeError):
+    """A name that `js` has elsewhere; an AttributeError for code that tries what there is."""
+
+
 class Scope:
     """What `js.globalThis`, `js.self` and `js` itself have."""
 
@@ -67,7 +71,7 @@ class Scope:
         home = HOMES.get(name)
         if home is None:
             if name in REFUSED:
-                raise UnsupportedError(f"js.{name}: {REFUSED[name]}")
+                raise Missing(f"js.{name}: {REFUSED[name]}", name=name, obj=self)
             raise AttributeError(name, name=name, obj=self)
         value = getattr(import_module(_HERE + home[0]), home[1])
         if home[0] in _FUNCTIONS and callable(value) and not isinstance(value, type):

@@ -12,7 +12,15 @@ from typing import Any
 
 from edgekit.bindings.webidl import string as plain_string
 from edgekit.compat.javascript import late
-from edgekit.compat.javascript.proxy import JsNull, JsProxy, JsType, missing, nulls, unmangled
+from edgekit.compat.javascript.proxy import (
+    JsNull,
+    JsProxy,
+    JsType,
+    jsnull,
+    missing,
+    nulls,
+    unmangled,
+)
 from edgekit.web.spelling import Plain
 
 
@@ -101,13 +109,13 @@ class Object(JsProxy, metaclass=_ObjectFunctions):
         if name[:1] != "_" and not name.startswith(_OWN_NAMES):
             properties = object.__getattribute__(self, "_properties")
             if (key := unmangled(name)) in properties:
-                return properties[key]
+                return shown(properties[key])
         return object.__getattribute__(self, name)
 
     def __getattr__(self, name: str) -> Any:
         properties = object.__getattribute__(self, "_properties")
         if name in properties:
-            return properties[name]
+            return shown(properties[name])
         return missing(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -162,7 +170,8 @@ class ObjectMap(MutableMapping[str, Any]):
         self._hereditary = hereditary
 
     def _out(self, value: Any) -> Any:
-        return ObjectMap(value, True) if self._hereditary and type(value) is Object else value
+        inside = self._hereditary and type(value) is Object
+        return ObjectMap(value, True) if inside else shown(value)
 
     def __getitem__(self, name: str) -> Any:
         for own, value in self._subject._entries():
@@ -276,14 +285,14 @@ class Array(JsProxy):
         return bool(self._list)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._list)
+        return map(shown, self._list) if nulls.get() is None else iter(self._list)
 
     def __contains__(self, item: Any) -> bool:
         return item in self._list
 
     def __getitem__(self, index: Any) -> Any:
         found = self._list[index]
-        return Array.over(found) if isinstance(index, slice) else found
+        return Array.over(found) if isinstance(index, slice) else shown(found)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._list[index] = list(value) if isinstance(index, slice) else value
@@ -304,7 +313,7 @@ class Array(JsProxy):
         self._list.insert(index, item)
 
     def pop(self, index: int = -1) -> Any:
-        return self._list.pop(index)
+        return shown(self._list.pop(index))
 
     def remove(self, item: Any) -> None:
         self._list.remove(item)
@@ -332,7 +341,7 @@ class Array(JsProxy):
 
     def shift(self) -> Any:
         """Take the first one away; undefined where there is none."""
-        return self._list.pop(0) if self._list else None
+        return shown(self._list.pop(0)) if self._list else None
 
     def splice(self, start: int, count: int | None = None, *items: Any) -> Array:
         """Replace `count` of them from `start` on; those that went."""
@@ -358,7 +367,7 @@ class Array(JsProxy):
         )
 
     def at(self, index: int) -> Any:
-        return self._list[index] if -len(self._list) <= index < len(self._list) else None
+        return self[index] if -len(self._list) <= index < len(self._list) else None
 
     def includes(self, item: Any) -> bool:
         return item in self._list
@@ -371,30 +380,30 @@ class Array(JsProxy):
         return found[-1] if found else -1
 
     def map(self, function: Any) -> Array:
-        return Array.over([function(item, i, self) for i, item in enumerate(self._list)])
+        return Array.over([function(item, i, self) for i, item in enumerate(self)])
 
     def filter(self, function: Any) -> Array:
-        return Array.over([x for i, x in enumerate(self._list) if function(x, i, self)])
+        return Array.over([x for i, x in enumerate(self) if function(x, i, self)])
 
     def forEach(self, function: Any) -> None:
-        for i, item in enumerate(self._list):
+        for i, item in enumerate(self):
             function(item, i, self)
 
     def find(self, function: Any) -> Any:
-        return next((x for i, x in enumerate(self._list) if function(x, i, self)), None)
+        return next((x for i, x in enumerate(self) if function(x, i, self)), None)
 
     def findIndex(self, function: Any) -> int:
-        return next((i for i, x in enumerate(self._list) if function(x, i, self)), -1)
+        return next((i for i, x in enumerate(self) if function(x, i, self)), -1)
 
     def some(self, function: Any) -> bool:
-        return any(function(item, i, self) for i, item in enumerate(self._list))
+        return any(function(item, i, self) for i, item in enumerate(self))
 
     def every(self, function: Any) -> bool:
-        return all(function(item, i, self) for i, item in enumerate(self._list))
+        return all(function(item, i, self) for i, item in enumerate(self))
 
     def reduce(self, function: Any, *initial: Any) -> Any:
         """Fold from the left; a TypeError where there is nothing to begin with."""
-        items = list(enumerate(self._list))
+        items = list(enumerate(self))
         if not initial and not items:
             raise TypeError("Reduce of empty array with no initial value")
         value = initial[0] if initial else items.pop(0)[1]
@@ -441,7 +450,7 @@ class Array(JsProxy):
         return copied
 
     def values(self) -> Iterated:
-        return Iterated(self._list)
+        return Iterated(self)
 
     def entries(self) -> Iterated:
         return Iterated(Array.over([i, item]) for i, item in enumerate(self._list))
@@ -463,3 +472,8 @@ def native_of(value: Any) -> Any:
 def null() -> Any:
     """Null, as the running code has it: `jsnull`, or None where it has an old date."""
     return nulls.get()
+
+
+def shown(value: Any) -> Any:
+    """What code reads out of an object or array, which keeps null as what it is: JSON needs it again."""
+    return nulls.get() if value is jsnull else value

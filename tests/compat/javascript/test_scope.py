@@ -27,6 +27,7 @@ def test_every_name_of_js_is_there():
 def test_what_cannot_be_here_says_why(name: str):
     with pytest.raises(UnsupportedError, match=rf"js\.{name}: .+"):
         getattr(scope.Scope(), name)
+    assert not hasattr(scope.Scope(), name)
 
 
 def test_what_javascript_does_not_have_is_an_attribute_error():
@@ -129,3 +130,32 @@ def test_null_is_none_for_projects_of_old_dates():
         assert headers.get("a") is None
     finally:
         nulls.reset(token)
+
+
+def test_null_in_parsed_json_is_none_for_old_dates_and_null_again_in_json():
+    from edgekit.compat.javascript.jsontext import JSON
+    from edgekit.compat.javascript.proxy import jsnull, nulls
+    from edgekit.compat.javascript.values import Object
+
+    text = '{"a":null,"b":[null,{"c":null}]}'
+    token = nulls.set(None)
+    try:
+        parsed: Any = JSON.parse(text)
+        assert (parsed.a, parsed.b[0], parsed.b.at(0), next(iter(parsed.b))) == (None,) * 4
+        assert parsed.to_py() == {"a": None, "b": [None, {"c": None}]}
+        assert parsed.as_object_map()["a"] is None
+        assert next(iter(Object.values(parsed))) is None
+        assert JSON.stringify(parsed) == text
+        assert (parsed.b.shift(), JSON.parse("[1,null]").pop()) == (None, None)
+    finally:
+        nulls.reset(token)
+    assert parsed.a is jsnull
+    assert parsed.to_py()["a"] is jsnull
+
+
+def test_nothing_in_a_dict_is_null_in_json():
+    from edgekit.compat.javascript.jsontext import JSON
+    from edgekit.compat.javascript.values import Object
+
+    assert JSON.stringify({"a": None, "b": [None]}) == '{"a":null,"b":[null]}'
+    assert JSON.stringify(Object.over({"a": None})) == "{}"
