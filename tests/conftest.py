@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,8 @@ from edgekit import context
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_environment() -> Iterator[None]:
+    before = dict(os.environ)  # what a command that runs in this process sets, `dev` for one, goes
     for name in (
         "EDGEKIT_CONFIG",
         "EDGEKIT_STORE",
@@ -21,7 +23,10 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "EDGEKIT_AI_KEY",
         "CLOUDFLARE_ENV",
     ):
-        monkeypatch.delenv(name, raising=False)
+        os.environ.pop(name, None)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(autouse=True)

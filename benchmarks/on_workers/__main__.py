@@ -23,8 +23,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.workers.places import REPOSITORY, build, download_wheels, running, unpack
-from tests.workers.test_app import ask
+from tests.on_workers.places import REPOSITORY, build, download_wheels, running, unpack
+from tests.on_workers.test_app import ask
 
 HERE = Path(__file__).parent
 PATHS = {"/": "hello", "/json": "JSON", "/kv": "KV get"}

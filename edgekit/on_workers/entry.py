@@ -66,7 +66,7 @@ class JsContext(ExecutionContext):
         return Exports(self._js.exports)
 
     def _spawn(self, coroutine: Any, ctx: ExecutionContext, serving: bool = False) -> None:
-        self._js.waitUntil(asyncio.ensure_future(context.logged(coroutine, ctx)))
+        self._js.waitUntil(_promise(coroutine, ctx))
 
     def pass_through_on_exception(self) -> None:
         self._js.passThroughOnException()
@@ -148,7 +148,13 @@ def _spawn_anywhere(coroutine: Any, ctx: ExecutionContext, serving: bool = False
     except ImportError:  # an older SDK
         from workers import waitUntil as wait_until
 
-    wait_until(asyncio.ensure_future(context.logged(coroutine, ctx)))
+    wait_until(_promise(coroutine, ctx))
+
+
+def _promise(coroutine: Any, ctx: ExecutionContext) -> Any:
+    # A promise of JavaScript's own: the platform looks at it after the call, when Pyodide has taken
+    # back what it made of a Future.
+    return js.Promise.resolve(asyncio.ensure_future(context.logged(coroutine, ctx)))
 
 
 class _Gate:

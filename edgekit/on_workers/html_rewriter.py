@@ -2,7 +2,7 @@
 
 What its handlers are given is looked into when they ask; documents never come to Python. For who looks
 after on_workers: `edgekit.HTMLRewriter` is this class here (`edgekit/__init__.py`), checked by
-tests/workers/project/checks_html_rewriter.py. Pyodide on Node has no HTMLRewriter.
+tests/on_workers/project/checks_html_rewriter.py. Pyodide on Node has no HTMLRewriter.
 """
 
 from __future__ import annotations

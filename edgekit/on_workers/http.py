@@ -7,11 +7,12 @@ as the stream it is: its bytes never come to Python.
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import js
-from pyodide.ffi import create_proxy, to_js
+from pyodide.ffi import JsException, create_proxy, to_js
 
 from edgekit.on_workers.convert import CLASSES, from_js, into_js, is_null
 from edgekit.web.body import Bytes
@@ -23,21 +24,43 @@ from edgekit.web.streams import ReadableStream, aclose, as_bytes
 if TYPE_CHECKING:
     from edgekit.web.abort import AbortSignal
 
+logger = logging.getLogger(__name__)
 
 # Headers ------------------------------------------------------------------------------------------
+
+
+def _coding() -> str:
+    """How the platform's strings stand for a header's bytes: in workerd as UTF-8, by the standard, and
+    so elsewhere, as latin-1.
+    """
+    try:
+        js.Headers.new(to_js([["x", "\u0100"]]))
+    except JsException:
+        return "latin-1"
+    return "utf-8"
+
+
+_CODING = _coding()
 
 
 def raw_headers(headers: Any) -> RawHeaders:
     """The pairs of a JavaScript Headers."""
     return [
-        (str(name).encode(), str(value).encode("latin-1", "replace"))
+        (str(name).encode(), str(value).encode(_CODING))
         for name, value in js.Array.from_(headers.entries())
     ]
 
 
 def headers_into_js(headers: Headers) -> Any:
     """The same headers as an array of pairs, which is what the platform's constructors take."""
-    return to_js([[name.decode("latin-1"), value.decode("latin-1")] for name, value in headers.raw])
+    return to_js([[name.decode("latin-1"), _value(value)] for name, value in headers.raw])
+
+
+def _value(raw: Bytes) -> str:
+    try:
+        return raw.decode(_CODING)
+    except UnicodeDecodeError:  # workerd has no string for these bytes
+        return raw.decode("latin-1")
 
 
 # Streams ------------------------------------------------------------------------------------------
@@ -85,7 +108,8 @@ def stream_into_js(stream: ReadableStream) -> Any:
             controller.close()
             done()
         except Exception as error:
-            controller.error(js.Error.new(str(error)))
+            logger.exception("a stream failed")
+            controller.error(into_js(error))
             done()
         else:
             controller.enqueue(to_js(chunk))

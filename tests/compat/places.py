@@ -1,5 +1,5 @@
 """Where a project is served: by `edgekit serve` or `dev` (uvicorn), by granian, and by CPython 3.14 in
-Pyodide with the platform's SDK (tests/workers/pyodide.mjs).
+Pyodide with the platform's SDK (tests/on_workers/pyodide.mjs).
 
 Each runs a copy of the project's folder: a store, caches and lock files may come to lie in it.
 """
@@ -24,7 +24,7 @@ from typing import Any
 
 from edgekit.formats import read_document, read_dotenv
 from tests.compat.catalogue import FOLDER, Project
-from tests.workers import places
+from tests.on_workers import places
 
 SERVERS = ("uvicorn", "granian")
 _PATIENCE = 30.0  # seconds for a server to come up

@@ -1,7 +1,7 @@
 """`python -m tests.compat.record [--here] [NAME ...]`: records the answers of projects, in answers/.
 
 From Pyodide with the platform's SDK where that can run the project, unless `--here`; otherwise from
-`edgekit serve`. EDGEKIT_NPM_WORKERS is the folder of tests/workers/conftest.py; EDGEKIT_NODE a Node.
+`edgekit serve`. EDGEKIT_NPM_WORKERS is the folder of tests/on_workers/conftest.py; EDGEKIT_NODE a Node.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The recorded answers of projects are those of CPython 3.14 in Pyodide with the platform's SDK.
 
-Where Node is missing they are skipped visibly (tests/workers/conftest.py). Projects with sync code need a
+Where Node is missing they are skipped visibly (tests/on_workers/conftest.py). Projects with sync code need a
 Node with stack switching: EDGEKIT_NODE, or else `node` where it has it.
 """
 
@@ -18,7 +18,7 @@ from tests.compat import places
 from tests.compat.catalogue import PROJECTS
 from tests.compat.record import answers
 from tests.compat.test_projects import recorded
-from tests.workers.conftest import npm
+from tests.on_workers.conftest import npm
 
 __all__ = ["npm"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -166,6 +167,7 @@ async def test_a_reader_that_is_forgotten_lets_go(blobs: Blobs) -> None:
     pieces = [await kept(blobs, b"x" * 400_000) for _ in range(2)]
     reader = await blobs.open(pieces, 0, 10**9)
     del reader
+    gc.collect()
     assert await blobs.delete([piece.name for piece in pieces])
 
 

@@ -2,7 +2,7 @@
 
 snippets.txt has the bodies of async functions, with a line `---` between; answers.json what Pyodide says
 to each. `python -m tests.compat.javascript.asking FOLDER` asks it again; FOLDER is that of
-tests/workers/conftest.py.
+tests/on_workers/conftest.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from edgekit.testing.client import TestClient
 from edgekit.testing.clock import ManualClock
 from tests.compat.loading import loader
-from tests.workers.places import running, unpack
+from tests.on_workers.places import running, unpack
 
 HERE = Path(__file__).parent
 SETTINGS = {"a": [1, None], "b": {"c": True}}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.compat.javascript import asking
-from tests.workers.conftest import npm  # noqa: F401 - a fixture
+from tests.on_workers.conftest import npm  # noqa: F401 - a fixture
 
 # What differs on purpose, and is better here: each with the reason, and what it gives.
 DIFFERENT = {

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tests.workers.places import HERE
-from tests.workers.test_app import ask
+from tests.on_workers.places import HERE
+from tests.on_workers.test_app import ask
 
 # The old platform, or its simulator, lacks these; everything else is asked of it too.
 NOT_IN_2024 = (

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.places import project, running
-from tests.workers.side_by_side import EXAMPLES, STEPS, compare, everywhere
-from tests.workers.test_app import ask
+from tests.on_workers.places import project, running
+from tests.on_workers.side_by_side import EXAMPLES, STEPS, compare, everywhere
+from tests.on_workers.test_app import ask
 
 pytestmark = pytest.mark.workers
 

@@ -1,6 +1,6 @@
 """The examples side by side: the same requests to an ASGI server here and to real Workers.
 
-    python -m tests.workers.side_by_side [guestbook] [files] [geo_router]
+    python -m tests.on_workers.side_by_side [guestbook] [files] [geo_router]
 
 prints a line for each request, with what each place has answered, and exits with 1 where answers
 differ. Packages are those of the tests, see conftest.py; EDGEKIT_NPM_WORKERS names their folder.
@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgekit.formats import read_document
-from tests.workers.places import PLACES, REPOSITORY, project, running
-from tests.workers.test_app import Answer, ask
+from tests.on_workers.places import PLACES, REPOSITORY, project, running
+from tests.on_workers.test_app import Answer, ask
 
 EXAMPLES = REPOSITORY / "examples"
 # A server's own, or the transport's.

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import pytest
 
-from tests.workers.places import HERE, PLACES, REPOSITORY, download_wheels, project, running
+from tests.on_workers.places import HERE, PLACES, REPOSITORY, download_wheels, project, running
 
 
 @pytest.fixture(scope="session")
