@@ -223,7 +223,11 @@ async def list_vectors(
     ids = await store.vectors().ids(name, after=cursor, limit=count + 1)
     page, more = ids[:count], len(ids) > count
     if as_json:
-        answer: dict[str, Any] = {"count": len(page), "totalCount": index.count, "isTruncated": more}
+        answer: dict[str, Any] = {
+            "count": len(page),
+            "totalCount": index.count,
+            "isTruncated": more,
+        }
         answer["nextCursor"] = page[-1] if more else None
         print_json({**answer, "vectors": [{"id": id} for id in page]})
         return

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import js
 from pyodide.ffi import JsException, to_js
 
 from edgekit.errors import BindingError, DataCloneError, WebSyntaxError
 from edgekit.on_workers.convert import into_js, text_of
-from edgekit.on_workers.http import stream_into_js
+from edgekit.on_workers.http import fixed, stream_into_js
 from edgekit.web.spelling import camel
 from edgekit.web.streams import ReadableStream
 
@@ -63,13 +62,7 @@ def data(value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return to_js(bytes(value))
     if hasattr(value, "_as_body") and hasattr(value, "stream"):  # a Blob; importing it costs
-        return _fixed(value.stream(), value.size)
+        return fixed(stream_into_js(value.stream()), value.size)
     if hasattr(value, "__aiter__") or hasattr(value, "__next__"):
         value = value if isinstance(value, ReadableStream) else ReadableStream(value)
     return stream_into_js(value) if isinstance(value, ReadableStream) else into_js(value)
-
-
-def _fixed(stream: ReadableStream, size: int) -> Any:
-    ends = js.FixedLengthStream.new(size)
-    stream_into_js(stream).pipeTo(ends.writable)  # goes on while the other end is read
-    return ends.readable

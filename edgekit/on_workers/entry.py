@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import js
+from pyodide.ffi import create_proxy
 
 from edgekit import context, host
 from edgekit.context import ExecutionContext, Scope
@@ -28,7 +29,7 @@ from edgekit.env import Env
 from edgekit.errors import HTTPError
 from edgekit.on_workers.convert import from_js
 from edgekit.on_workers.env import build_env
-from edgekit.on_workers.http import JsRequest, headers_of, response_into_js
+from edgekit.on_workers.http import JsRequest, headers_of, response_into_js, without_stream
 from edgekit.web.response import convert
 from edgekit.worker import EVENTS, Worker, error_response
 from edgekit.worker import worker as as_worker
@@ -66,7 +67,7 @@ class JsContext(ExecutionContext):
         return Exports(self._js.exports)
 
     def _spawn(self, coroutine: Any, ctx: ExecutionContext, serving: bool = False) -> None:
-        self._js.waitUntil(_promise(coroutine, ctx))
+        _keep(self._js.waitUntil, context.logged(coroutine, ctx))
 
     def pass_through_on_exception(self) -> None:
         self._js.passThroughOnException()
@@ -86,7 +87,7 @@ class _Running:
         # By looking again and again: on Workers one request cannot wake another, whose I/O would then
         # be the first one's. And the one that starts may be gone, with its client, before it is done.
         now = asyncio.get_running_loop().time
-        while self.env is None and now() < self._starting_until:
+        while self.env is None and now() < self._starting_until:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_AGAIN)
         if self.env is not None:
             return self.env
@@ -119,7 +120,10 @@ class _Running:
                 return js.Response.new(
                     host.json_encode(value).decode(), headers=headers_of(b"application/json")
                 )
-            return response_into_js(convert(value, worker.handler_of(asked)))
+            response = convert(value, worker.handler_of(asked))
+            if asked.method == "HEAD":
+                await without_stream(response)
+            return response_into_js(response)
         except HTTPError as error:
             return response_into_js(error_response(error))
 
@@ -148,13 +152,17 @@ def _spawn_anywhere(coroutine: Any, ctx: ExecutionContext, serving: bool = False
     except ImportError:  # an older SDK
         from workers import waitUntil as wait_until
 
-    wait_until(_promise(coroutine, ctx))
+    _keep(wait_until, context.logged(coroutine, ctx))
 
 
-def _promise(coroutine: Any, ctx: ExecutionContext) -> Any:
-    # A promise of JavaScript's own: the platform looks at it after the call, when Pyodide has taken
-    # back what it made of a Future.
-    return js.Promise.resolve(asyncio.ensure_future(context.logged(coroutine, ctx)))
+def _keep(wait_until: Any, coroutine: Any) -> None:
+    """Let it go on after the response. The platform looks at what it is given after the call, when
+    Pyodide would have taken a proxy of its own making back.
+    """
+    task = asyncio.ensure_future(coroutine)
+    proxy = create_proxy(task)
+    task.add_done_callback(lambda done: proxy.destroy())
+    wait_until(proxy)
 
 
 class _Gate:

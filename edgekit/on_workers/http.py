@@ -232,7 +232,17 @@ def _signal_into_js(signal: AbortSignal) -> Any:
 
 
 def body_into_js(body: Bytes | ReadableStream) -> Any:
-    return stream_into_js(body) if isinstance(body, ReadableStream) else to_js(body)
+    if not isinstance(body, ReadableStream):
+        return to_js(body)
+    length = body.length
+    return stream_into_js(body) if length is None else fixed(stream_into_js(body), length)
+
+
+def fixed(stream: Any, length: int) -> Any:
+    """A stream of JavaScript's whose length the platform is to know."""
+    ends = js.FixedLengthStream.new(length)
+    stream.pipeTo(ends.writable)  # goes on while the other end is read
+    return ends.readable
 
 
 # Responses ----------------------------------------------------------------------------------------
@@ -306,6 +316,13 @@ def response_into_js(response: Response) -> Any:
     if body is None or status in NULL_BODY:
         return js.Response.new(into_js(None), **options)
     return js.Response.new(body_into_js(body), **options)
+
+
+async def without_stream(response: Response) -> None:
+    """Close a body that Python makes: whoever asked by HEAD would neither read nor cancel it."""
+    if response.__class__ is not JsResponse and isinstance(response._body, ReadableStream):
+        await response._body.cancel()
+        response._body = None
 
 
 def _untouched(response: JsResponse) -> bool:

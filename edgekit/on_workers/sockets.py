@@ -49,6 +49,8 @@ def _join(end: WebSocket, socket: Any) -> None:
         else:
             end.close(*((code, reason) if code != 1005 else ()))
         await end.drain()
+        for _, proxy in listeners:
+            proxy.destroy()
 
     def close(event: Any) -> None:
         pending.append(asyncio.ensure_future(closed(event.code, event.reason)))

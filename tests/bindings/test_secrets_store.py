@@ -21,7 +21,7 @@ async def test_the_value_is_read_at_each_call(records: Records, clock: ManualClo
 
 @pytest.mark.usefixtures("clock")
 async def test_a_secret_that_is_not_there_is_an_error(records: Records) -> None:
-    with pytest.raises(SecretsStoreError, match='^Secret "KEY" not found$') as caught:
+    with pytest.raises(SecretsStoreError, match=r'^Secret "KEY" not found$') as caught:
         await SecretsStoreSecret(records, "secrets/one", "KEY").get()
     assert isinstance(caught.value, BindingError)
 
