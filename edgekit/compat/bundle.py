@@ -17,6 +17,7 @@ import ast
 import gzip
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ MARK = "// Written by `edgekit build`, which writes it anew each time.\n"
 
 # wrangler takes along files of these types, and of others by `rules`.
 _TEXT = (".html", ".sql", ".txt")
+_ID = re.compile("[0-9a-f]{32}", re.IGNORECASE)
 _NEVER = frozenset({"node_modules", "python_modules", "__pycache__", "venv", "site-packages"})
 
 # What each kind of binding needs of `on_workers`; the others need nothing more.
@@ -370,6 +372,7 @@ def _configuration(
         if not folder.is_dir():
             made.notes.append(f"{where}: there is no folder {folder}")
         made.folders |= {name: folder} if folder.is_dir() else {}
+    made.notes += _unknown_ids(written)
     _relocate(written, config)
     others = [path for path in data if not path.endswith(_TEXT)]
     if vendored == "src":
@@ -382,6 +385,21 @@ def _configuration(
         rule = {"type": "Data", "globs": sorted(others), "fallthrough": True}
         written["rules"] = [*written.get("rules", []), rule]
     return (MARK + json.dumps(written, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _unknown_ids(written: dict[str, Any]) -> list[str]:
+    """Notes on ids that can be no account's, as there is any text for one on this machine."""
+    notes = []
+    for section in (written, *(written.get("env") or {}).values()):
+        for kind, key in (("kv_namespaces", "id"), ("d1_databases", "database_id")):
+            for entry in section.get(kind) or ():
+                text = str(entry.get(key) or "")
+                if text and not _ID.fullmatch(text.replace("-", "")):
+                    notes.append(
+                        f"{kind} {entry.get('binding')}: {key} {text!r} is none that Cloudflare gives;"
+                        " write your account's, or leave it out, and wrangler makes one"
+                    )
+    return list(dict.fromkeys(notes))
 
 
 def _flags(given: Any, needed: list[str]) -> list[str]:

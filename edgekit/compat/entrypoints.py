@@ -92,6 +92,10 @@ class ProjectWorker(Worker):
             self.dispatch = wrap(self.dispatch)
             self._events = {kind: wrap(handle) for kind, handle in self._events.items()}
 
+    def handler_of(self, request: Request) -> Any:
+        """The function that answered: of a class its `fetch`."""
+        return getattr(self._handler, "fetch", self._handler)
+
     async def answer(self, value: Any, request: Request) -> WebResponse:
         """As Worker's; the value may be one to await, or one of JavaScript's."""
         return convert(native(await settled(value)), self.handler_of(request))

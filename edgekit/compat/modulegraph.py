@@ -178,6 +178,11 @@ class _Tracer:
     def _need_edgekit(self, name: str, names: tuple[str, ...], where: str | None) -> None:
         if name == "edgekit":
             self._add(self.graph.edgekit, self._edgekit.parent, "edgekit", ())
+            if "*" in names and where:
+                self.graph.problems.append(
+                    f"{where}: `from edgekit import *` asks for all that edgekit has, and Workers have"
+                    " a part of it; name what is used"
+                )
             for each in names:
                 home = edgekit.home(each, on_workers=True)
                 self._need_edgekit(home or f"edgekit.{each}", (), where)

@@ -67,7 +67,7 @@ class JsContext(ExecutionContext):
         return Exports(self._js.exports)
 
     def _spawn(self, coroutine: Any, ctx: ExecutionContext, serving: bool = False) -> None:
-        _keep(self._js.waitUntil, context.logged(coroutine, ctx))
+        _keep(self._js.waitUntil, asyncio.ensure_future(context.logged(coroutine, ctx)))
 
     def pass_through_on_exception(self) -> None:
         self._js.passThroughOnException()
@@ -82,16 +82,21 @@ class _Running:
         self.worker: Worker
         self.env: Env | None = None
 
-    async def start(self, env: Any) -> Env:
+    async def start(self, env: Any, ctx: Any) -> Env:
         """The env, made once; who comes meanwhile waits."""
         # By looking again and again: on Workers one request cannot wake another, whose I/O would then
-        # be the first one's. And the one that starts may be gone, with its client, before it is done.
+        # be the first one's. The one that starts goes on when its client has gone, for a while.
         now = asyncio.get_running_loop().time
         while self.env is None and now() < self._starting_until:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_AGAIN)
         if self.env is not None:
             return self.env
         self._starting_until = now() + _LONGEST_START
+        starting = asyncio.ensure_future(self._start(env))
+        _keep(ctx.waitUntil, starting)
+        return await starting
+
+    async def _start(self, env: Any) -> Env:
         try:
             worker = self.worker = self._make()
             built = build_env(
@@ -108,7 +113,7 @@ class _Running:
         """Answer one request of the platform's by a response of the platform's."""
         ours = self.env
         if ours is None:
-            ours = await self.start(env)
+            ours = await self.start(env, ctx)
         worker = self.worker
         asked = JsRequest(getattr(request, "js_object", request))
         try:
@@ -133,7 +138,7 @@ class _Running:
 
         ours = self.env
         if ours is None:
-            ours = await self.start(env)
+            ours = await self.start(env, ctx)
         subject = event_subject(kind, getattr(subject, "_binding", subject))
         await self.worker.handle(kind, subject, ours, JsContext(ctx))
 
@@ -152,14 +157,13 @@ def _spawn_anywhere(coroutine: Any, ctx: ExecutionContext, serving: bool = False
     except ImportError:  # an older SDK
         from workers import waitUntil as wait_until
 
-    _keep(wait_until, context.logged(coroutine, ctx))
+    _keep(wait_until, asyncio.ensure_future(context.logged(coroutine, ctx)))
 
 
-def _keep(wait_until: Any, coroutine: Any) -> None:
+def _keep(wait_until: Any, task: asyncio.Future[Any]) -> None:
     """Let it go on after the response. The platform looks at what it is given after the call, when
     Pyodide would have taken a proxy of its own making back.
     """
-    task = asyncio.ensure_future(coroutine)
     proxy = create_proxy(task)
     task.add_done_callback(lambda done: proxy.destroy())
     wait_until(proxy)
@@ -195,7 +199,9 @@ class _Gate:
 
             if self._object is None:
                 running = self._running
-                env = running.env if running.env is not None else await running.start(self._env)
+                env = running.env
+                if env is None:
+                    env = await running.start(self._env, self._ctx)
                 self._object = self._cls(JsContext(self._ctx), env)
             return await offered(getattr(self._object, name))(*args)
 

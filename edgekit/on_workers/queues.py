@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from edgekit.bindings.results import QueueMetrics, QueueSendResult
@@ -55,7 +56,7 @@ class Message(Spelled):
         self.timestamp = from_js(message.timestamp)
         self.attempts = message.attempts
 
-    @property
+    @cached_property
     def body(self) -> Any:
         return from_js(self._js.body)
 

@@ -340,3 +340,16 @@ def test_deploy_says_what_is_missing(tmp_path, monkeypatch, called):
     tools(monkeypatch, pywrangler="/bin/pywrangler")
     run("deploy", str(tmp_path))
     assert called[-1][0] == ["/bin/pywrangler", "deploy"]
+
+
+def test_ids_that_are_no_accounts_are_noted(tmp_path):
+    ids = {"MINE": "entries", "THEIRS": "0f2ac74b498b48028cb68387c421e279"}
+    kv = [{"binding": name, "id": text} for name, text in ids.items()]
+    d1 = [{"binding": "DB", "database_id": "1"}, {"binding": "NEW"}]
+    program(tmp_path, {"kv_namespaces": kv, "d1_databases": d1})
+    lines = run("build", str(tmp_path)).output.splitlines()
+    noted = [line.partition(";")[0] for line in lines if " is none that " in line]
+    assert noted == [
+        "kv_namespaces MINE: id 'entries' is none that Cloudflare gives",
+        "d1_databases DB: database_id '1' is none that Cloudflare gives",
+    ]

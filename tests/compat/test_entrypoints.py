@@ -68,6 +68,19 @@ class Default(WorkerEntrypoint):
     assert await answer(worker) == "ok"
 
 
+async def test_no_response_names_the_method(load: Load):
+    worker = load(
+        HEAD
+        + """
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        Response("lost")
+"""
+    )
+    with pytest.raises(TypeError, match=r"main\.Default\.fetch\(\) returned None"):
+        await answer(worker)
+
+
 async def test_inheritance_mixins_and_an_own_constructor(load: Load):
     worker = load(
         HEAD

@@ -126,3 +126,9 @@ def test_a_module_of_the_program_that_is_not_there_is_a_problem(tmp_path):
 def test_a_syntax_error_has_its_place(tmp_path):
     with pytest.raises(ConfigError, match=r"main\.py:2: "):
         graph(tmp_path, main="import json\ndef")
+
+
+def test_all_of_edgekit_is_more_than_workers_have(tmp_path):
+    found = graph(tmp_path, main="from edgekit import *")
+    (problem,) = found.problems
+    assert problem.startswith(f"{tmp_path / 'main.py'}:1: `from edgekit import *`")

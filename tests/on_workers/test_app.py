@@ -9,10 +9,14 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from websockets.sync.client import connect
+
+from tests.on_workers.places import HERE, project, running
 
 
 class Answer(NamedTuple):
@@ -112,6 +116,12 @@ def test_a_request_is_seen_the_same(url: str, method: str) -> None:
     }
 
 
+def test_headers_that_are_no_ascii_are_the_bytes_that_came(url: str) -> None:
+    text = "é日".encode().decode("latin-1")  # as Headers shows bytes
+    found = ask(f"{url}/inspect/x", x_test=text)
+    assert (found.json["x"], found.headers["x-seen"]) == (text, text)
+
+
 def test_variables_are_python_values(url: str) -> None:
     greeting, settings, there, names = ask(f"{url}/vars").json
     assert (greeting, settings, there) == ("Howdy", {"a": [1, None], "b": {"c": True}}, True)
@@ -158,6 +168,18 @@ def test_streams_go_out(url: str) -> None:
     assert found.text.startswith('event: tick\ndata: {"n":0}\n\n')
 
 
+def test_a_stream_of_known_length_says_it(url: str, place: str) -> None:
+    found = ask(f"{url}/sized")
+    assert found.body == b"abcde"
+    if place != "pyodide":  # Node's streams have no length
+        assert found.headers["content-length"] == "5"
+
+
+def test_head_opens_no_body(url: str) -> None:
+    assert ask(f"{url}/opened/head", "HEAD").status == 200
+    assert ask(f"{url}/opened/get").json == []
+
+
 def test_the_webs_types_are_the_same(url: str) -> None:
     assert ask(f"{url}/types").json == {
         "headers": [["a", "1"], ["b", "2, 3"], ["set-cookie", "x=1"], ["set-cookie", "y=2"]],
@@ -180,6 +202,20 @@ def test_work_goes_on_after_the_response(url: str) -> None:
         if ask(f"{url}/was-done").text == "done":
             return
     raise AssertionError("what wait_until was given did not happen")
+
+
+@pytest.mark.workers
+@pytest.mark.parametrize("place", ["workerd", "pyodide"])
+def test_first_requests_that_come_together_start_it_once(
+    place: str, npm: Path, tmp_path: Path
+) -> None:
+    folder = project(place, tmp_path / "starting", npm / "wheels", HERE / "starting")
+    with running(place, folder, npm) as url, ThreadPoolExecutor(5) as threads:
+        found = list(threads.map(lambda n: ask(f"{url}/{n}", "POST", b"%d" % n), range(5)))
+        answers = sorted(answer.text for answer in found if answer.status == 200)
+        assert len(answers) == 4  # the first start fails, and with it the one that began it
+        assert len({text.partition(" ")[2] for text in answers}) == 4
+        assert ask(url, "POST", b"x").text == "2 x"
 
 
 def test_fetch_goes_out(url: str, addresses: dict[str, str]) -> None:

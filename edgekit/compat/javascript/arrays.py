@@ -434,7 +434,7 @@ def _accessors() -> Iterator[tuple[str, Callable[..., Any]]]:
     for kind in KINDS:
         if kind is Uint8ClampedArray:
             continue
-        name = kind.__name__.removesuffix("Array")
+        name = kind.name.removesuffix("Array")
         big, little = struct.Struct(f">{kind._format}"), struct.Struct(f"<{kind._format}")
 
         def get(

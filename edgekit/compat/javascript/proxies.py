@@ -7,6 +7,7 @@ name. That it cannot be used once it was destroyed is kept, for code that would 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from inspect import isawaitable
 from typing import Any
 
 from edgekit.compat.javascript import late
@@ -84,6 +85,15 @@ class JsDoubleProxy(JsProxy):
         return late.convert.native(self.unwrap())
 
 
+class _Awaitable(JsDoubleProxy):
+    """A proxy of a coroutine or another awaitable, which JavaScript takes for a promise."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Any:
+        return self.unwrap().__await__()
+
+
 class JsOnceCallable(JsDoubleProxy):
     """A function that can be called once."""
 
@@ -109,7 +119,7 @@ def create_proxy(
     value: Any, /, *, capture_this: bool = False, roundtrip: bool = True
 ) -> JsDoubleProxy:
     """A proxy of a Python object that lives until `destroy()`."""
-    return JsDoubleProxy(value)
+    return _Awaitable(value) if isawaitable(value) else JsDoubleProxy(value)
 
 
 def create_once_callable(function: Any, /, *, _may_syncify: bool = False) -> JsOnceCallable:

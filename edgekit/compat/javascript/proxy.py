@@ -67,7 +67,12 @@ class JsType(type):
     @property
     def name(cls) -> str:
         """What `constructor.name` gives."""
-        return getattr(cls, "_js_name", cls.__name__)
+        return getattr(cls, "_js_name", _own_name(cls))
+
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]
+        """What code that looks for proxies by their type's name finds: all but errors have this one."""
+        return _own_name(cls) if issubclass(cls, BaseException) else "JsProxy"
 
     @property
     def typeof(cls) -> str:
@@ -83,11 +88,13 @@ class JsType(type):
         # The types of `workers` are no proxies of anything, but code tells them apart by this alone.
         return cls is JsProxy and hasattr(type(instance), "constructor")
 
-    def __str__(cls) -> str:
-        return f"function {cls.name}() {{ [native code] }}"
-
     def __repr__(cls) -> str:
-        return str(cls)
+        return f"<class 'pyodide.ffi.{cls.__name__}'>"
+
+
+def _own_name(cls: type) -> str:
+    name: str = type.__dict__["__name__"].__get__(cls)
+    return name
 
 
 class JsProxy(metaclass=JsType):

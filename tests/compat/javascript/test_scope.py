@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from edgekit.compat import names
 from edgekit.compat.javascript import scope
+from edgekit.context import ExecutionContext
 from edgekit.errors import UnsupportedError
 from tests.compat.loading import Load, answer
 
@@ -159,3 +161,29 @@ def test_nothing_in_a_dict_is_null_in_json():
 
     assert JSON.stringify({"a": None, "b": [None]}) == '{"a":null,"b":[null]}'
     assert JSON.stringify(Object.over({"a": None})) == "{}"
+
+
+async def test_a_proxy_of_a_coroutine_can_be_awaited_and_waited_for():
+    from edgekit.compat.javascript.proxies import create_proxy
+
+    done = []
+
+    async def work() -> int:
+        done.append(True)
+        return 5
+
+    assert await create_proxy(work()) == 5
+    assert await create_proxy(asyncio.ensure_future(work())) == 5
+    ExecutionContext().wait_until(create_proxy(work()))
+    while len(done) < 3:
+        await asyncio.sleep(0)
+    assert not hasattr(type(create_proxy(work)), "__await__")
+
+
+def test_a_proxy_is_known_by_the_name_of_its_type():
+    from edgekit.compat.javascript.jsontext import JSON
+
+    for value in (JSON.parse("{}"), JSON.parse("[]")):
+        assert type(value).__name__ == "JsProxy"
+        assert str(type(value)) == "<class 'pyodide.ffi.JsProxy'>"
+    assert JSON.parse("[]").constructor.name == "Array"

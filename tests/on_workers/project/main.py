@@ -81,6 +81,7 @@ CHECKS = {
 async def consume(batch: MessageBatch, env: SuiteEnv) -> None:
     for message in batch.messages:
         body = message.body
+        assert message.body is body  # not converted anew
         if message.attempts < body.get("until", 1):
             message.retry()
             continue
@@ -175,7 +176,8 @@ async def inspect(request: Request, env: SuiteEnv) -> Response:
             "x": request.headers.get("x-test"),
             "greeting": env.GREETING,
             "settings": env.SETTINGS,
-        }
+        },
+        headers={"x-seen": request.headers.get("x-test") or ""},
     )
 
 
@@ -245,6 +247,25 @@ async def stream(request: Request) -> Response:
     return Response(lines(), headers={"content-type": "text/plain"})
 
 
+@app.get("/sized")
+async def sized(request: Request) -> Response:
+    return Response(ReadableStream([b"ab", b"cde"], length=5))
+
+
+opened: list[str] = []
+
+
+@app.get("/opened/{by}")
+async def opening(request: Request) -> Response:
+    before = list(opened)
+
+    async def body() -> AsyncIterator[bytes]:
+        opened.append(request.params["by"])
+        yield json.dumps(before).encode()
+
+    return Response(body())
+
+
 @app.get("/tee")
 async def tee(request: Request) -> Response:
     one, other = ReadableStream([b"ab", b"cd"]).tee()
@@ -291,6 +312,8 @@ async def stamp(request: Request, env: SuiteEnv, next: Next) -> Response:
 @app.get("/later")
 async def later(request: Request, env: SuiteEnv, ctx: ExecutionContext) -> Response:
     async def write() -> None:
+        for _ in range(20):  # longer than the response takes
+            await env.KV.get("later")
         await env.KV.put("later", "done")
 
     ctx.wait_until(write())
