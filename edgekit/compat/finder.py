@@ -2,7 +2,8 @@
 
 A file of that name in the user's own folder always wins. The platform's SDK, which people install
 for its types, has a package `workers` too, which cannot run here: so in a Workers project ours goes
-before whatever is installed, elsewhere it only fills the gap. `remove` undoes it all, so that the
+before whatever is installed, elsewhere it only fills the gap, and `js` and the others are there once
+`workers` has been asked for: libraries take them for a sign of Pyodide. `remove` undoes it all, so that the
 next project, or none, finds nothing of it.
 """
 
@@ -28,15 +29,17 @@ class Removable(Protocol):
 class CompatFinder:
     """A finder for `sys.meta_path`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, names: frozenset[str] = NAMES) -> None:
         self._folder = folder
+        self._names = names
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Our module's spec, unless the user's folder has one of that name."""
-        if name not in NAMES or PathFinder.find_spec(name, [str(self._folder)]) is not None:
+        if name not in self._names or PathFinder.find_spec(name, [str(self._folder)]) is not None:
             return None
+        self._names = NAMES
         return PathFinder.find_spec(name, [str(MODULES)])
 
     def remove(self) -> None:
@@ -50,7 +53,7 @@ class CompatFinder:
 
 def install(folder: Path, *, first: bool) -> CompatFinder:
     """Install the finder for user code in `folder`: before all others, or after them."""
-    finder = CompatFinder(folder)
+    finder = CompatFinder(folder, NAMES if first else frozenset({"workers"}))
     sys.meta_path.insert(0 if first else len(sys.meta_path), finder)
     return finder
 

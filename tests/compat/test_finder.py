@@ -69,3 +69,14 @@ def test_the_users_own_module_of_that_name_wins(tmp_path: Path):
     installed(tmp_path)
     finder.install(tmp_path, first=True)
     assert importlib.import_module("workers").origin == "installed"
+
+
+def test_elsewhere_nothing_looks_like_pyodide_before_workers_is_asked_for(tmp_path: Path):
+    installed_finder = finder.install(tmp_path, first=False)
+    try:
+        with pytest.raises(ImportError):
+            importlib.import_module("js")
+        importlib.import_module("workers")
+        assert importlib.import_module("js").__name__ == "js"
+    finally:
+        installed_finder.remove()
