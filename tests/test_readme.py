@@ -66,6 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def main(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    monkeypatch.delitem(sys.modules, "main", raising=False)  # another program's, of an earlier test
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("EDGEKIT_CONFIG", str(folder))
     yield import_module("main")
