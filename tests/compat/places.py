@@ -143,6 +143,7 @@ def _await(port: int) -> None:
         except OSError:
             continue
         return
+    raise NotServed(f"nobody listens on port {port} after {_PATIENCE} seconds")
 
 
 # Pyodide ---------------------------------------------------------------------------------------------
