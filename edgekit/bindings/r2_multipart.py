@@ -87,7 +87,7 @@ class R2MultipartUpload(Spelled):
         await self._find(method, host.now())  # before the bytes are received
         writer, digests = await space.receive(method, data, "md5")
         try:
-            place = b"%s/%05d" % (self._id, number)
+            place = self._place(number)
             etag = _token()
             stored = _Stored(etag, digests["md5"].hex(), writer.name, writer.size)
             while True:
@@ -156,11 +156,16 @@ class R2MultipartUpload(Spelled):
             used = {part.blob for part in pieces}
             unused = [part.piece for part in stored.values() if part.blob not in used]
             ops = [put, *self._closing(upload, _COMPLETED, stored.values())]
+            # A part that is put anew meanwhile takes the blob of the one before it away.
+            same = [
+                Fence(space.uploads, self._place(number), etag.encode()) for number, etag in chosen
+            ]
             try:
-                fences = [self._fence(record), fence]
+                fences = [self._fence(record), fence, *same]
                 await space.commit(ops, fences, now=now, drop=[old, unused])
             except FencedOut:
                 continue
+            await self._drop_late(upload, stored, now)
             return R2Object(self.key, about)
 
     async def abort(self) -> None:
@@ -172,18 +177,22 @@ class R2MultipartUpload(Spelled):
             record, upload = await self._find(method, now, unknown=10001, over=0)
             if upload.state != _OPEN:
                 return
-            stored = (await self._stored(now)).values()
-            ops = self._closing(upload, _ABORTED, stored)
-            pieces = [part.piece for part in stored]
+            stored = await self._stored(now)
+            ops = self._closing(upload, _ABORTED, stored.values())
+            pieces = [part.piece for part in stored.values()]
             try:
                 await space.commit(ops, [self._fence(record)], now=now, drop=[pieces])
             except FencedOut:
                 continue
+            await self._drop_late(upload, stored, now)
             return
 
     @property
     def _id(self) -> bytes:
         return self.upload_id.encode()
+
+    def _place(self, number: int) -> bytes:
+        return b"%s/%05d" % (self._id, number)
 
     async def _find(
         self, method: str, now: float, *, unknown: int = 10024, over: int = 10024
@@ -208,6 +217,18 @@ class R2MultipartUpload(Spelled):
             space.uploads, now=now, prefix=self._id + b"/", limit=MAX_PARTS
         )
         return {int(entry.key[-5:]): _Stored(*host.json_decode(entry.meta)) for entry in entries}
+
+    async def _drop_late(self, upload: _Upload, seen: Mapping[int, _Stored], now: float) -> None:
+        """Drop the parts that were put after those of a closed upload were looked at. No more will be.
+
+        A process that dies before this leaves them to their deadline.
+        """
+        known = {part.blob for part in seen.values()}
+        late = [part for part in (await self._stored(now)).values() if part.blob not in known]
+        if late:
+            at = upload.expires + _GRACE
+            ops = [op for part in late for op in undropping([part.blob], at=at)]
+            await self._space.commit(ops, (), now=now, drop=[[part.piece for part in late]])
 
     def _closing(self, upload: _Upload, state: int, parts: Any) -> list[Put | Delete]:
         """No more parts, and no deadline for those that there are. Their records expire by themselves."""

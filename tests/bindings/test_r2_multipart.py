@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -300,10 +299,49 @@ async def test_an_upload_that_is_aborted_while_others_complete_it_is_whole_or_go
     part = await upload.upload_part(1, "x")
     late = upload.upload_part(2, "y")
     await asyncio.gather(upload.complete([part]), upload.abort(), late, return_exceptions=True)
-    gc.collect()  # an error's traceback may still hold a writer, and it its lock
     await store.sweep(now=clock.now())
     found = await bucket.head("k")
     assert await blob_records(store) == (0 if found is None else 1)
+
+
+def once_the_parts_are_listed(
+    monkeypatch: pytest.MonkeyPatch, store: Store, work: Callable[[], Awaitable[object]]
+) -> None:
+    """Let `work` be done right after somebody has looked which parts there are, the first time."""
+    real = store.records.list
+
+    async def listed(space: str, **options: Any) -> Any:
+        entries = await real(space, **options)
+        if space.endswith("?uploads"):
+            monkeypatch.setattr(store.records, "list", real)
+            await work()
+        return entries
+
+    monkeypatch.setattr(store.records, "list", listed)
+
+
+@pytest.mark.parametrize("end", ["complete", "abort"])
+async def test_a_part_that_comes_while_the_upload_ends_is_dropped(
+    bucket: R2Bucket, store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    upload = await begun(bucket)
+    part = await upload.upload_part(1, "x")
+    once_the_parts_are_listed(monkeypatch, store, lambda: upload.upload_part(2, "y"))
+    await (upload.complete([part]) if end == "complete" else upload.abort())
+    assert await bucket.head("k") is None or await content(bucket, "k") == b"x"
+    await store.sweep(now=clock.now())
+    assert await blob_records(store) == (1 if end == "complete" else 0)
+
+
+async def test_a_part_that_is_put_anew_while_it_is_completed_is_not_taken(
+    bucket: R2Bucket, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = await begun(bucket)
+    part = await upload.upload_part(1, "x")
+    once_the_parts_are_listed(monkeypatch, store, lambda: upload.upload_part(1, "y"))
+    with pytest.raises(R2Error, match="10025"):
+        await upload.complete([part])
+    assert await bucket.head("k") is None
 
 
 async def test_a_part_that_fails_leaves_nothing(bucket: R2Bucket, store: Store) -> None:
