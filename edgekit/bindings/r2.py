@@ -1,6 +1,7 @@
 """R2Bucket: objects of any size, over any engine's Records and Blobs. Spec: Workers R2.
 
-An object is one record, its description, which names the blobs that have its bytes (engines/blobs.py).
+An object is one record, its description, which has its bytes, where they are few, or names the blobs that
+have them (engines/blobs.py).
 Whoever writes fences the record on what he has seen, and looks again when it has changed meanwhile: so
 conditions hold at the moment of writing, and every blob that is replaced is removed by somebody.
 
@@ -30,7 +31,7 @@ from edgekit.engines.blobs import Piece
 from edgekit.errors import FencedOut, R2Error, R2RangeError, R2TypeError, StorageError
 from edgekit.web.headers import Headers
 from edgekit.web.spelling import Plain, Spelled, options
-from edgekit.web.streams import ReadableStream
+from edgekit.web.streams import ReadableStream, Source
 
 if TYPE_CHECKING:
     from edgekit.engines.base import Record, Records
@@ -136,12 +137,15 @@ class R2Bucket(Spelled):
                 raise failure("get", 10039)
             offset, length = part
             contents = Contents.decode(record.value)
-            reader = await space.blobs.open(contents.pieces, offset, offset + length)
-            if reader is not None:
+            source: Source | None
+            if contents.data is None:
+                source = await space.blobs.open(contents.pieces, offset, offset + length)
+            else:
+                source = (contents.data[offset : offset + length],)
+            if source is not None:
                 shown = R2Range(offset=offset, length=length)
-                return R2ObjectBody(
-                    name.decode(), about, shown, ReadableStream(reader, length=length)
-                )
+                stream = ReadableStream(source, length=length)
+                return R2ObjectBody(name.decode(), about, shown, stream)
             # Overwritten or deleted after its record was read; unless it is the very same.
             if missing == record.meta:
                 raise StorageError(f"the bytes of the object {name.decode()!r} are missing")
@@ -192,7 +196,8 @@ class R2Bucket(Spelled):
             before = await space.records.get(space.objects, name, now=host.now())
             if not _holds(condition, before):
                 return None
-        writer, found = await space.receive("put", data, *{"md5", wanted[0] if wanted else "md5"})
+        received = await space.receive("put", data, *{"md5", wanted[0] if wanted else "md5"})
+        found = received.digests
         try:
             if wanted is not None and found[wanted[0]] != wanted[1]:
                 raise given.bad_digest(wanted[0], wanted[1], found[wanted[0]])
@@ -200,11 +205,11 @@ class R2Bucket(Spelled):
                 now = host.now()
                 before = await space.records.get(space.objects, name, now=now)
                 if not _holds(condition, before):
-                    await writer.discard()
+                    await received.discard()
                     return None
                 about = Description(
                     version=new_version(),
-                    size=writer.size,
+                    size=received.size,
                     etag=found["md5"].hex(),
                     uploaded=milliseconds(now),
                     storage_class=storage,
@@ -212,15 +217,16 @@ class R2Bucket(Spelled):
                     http=http,
                     custom=custom,
                 )
-                pieces = [Piece(writer.name, writer.size)]
-                put, fence, old = space.placing(name, about, pieces, before)
+                put, fence, old = space.placing(
+                    name, about, before, pieces=received.pieces, data=received.data
+                )
                 try:
-                    await space.commit([put], [fence], now=now, writer=writer, drop=[old])
+                    await space.commit([put], [fence], now=now, writer=received.writer, drop=[old])
                 except FencedOut:
                     continue
                 return R2Object(name.decode(), about)
         except BaseException:
-            await writer.discard()
+            await received.discard()
             raise
 
     async def delete(self, keys: str | Keys) -> None:

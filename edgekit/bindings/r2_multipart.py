@@ -85,11 +85,12 @@ class R2MultipartUpload(Spelled):
         given.refuse_ssec_key(method, ssec_key)
         given.check_key(method, self.key.encode())
         await self._find(method, host.now())  # before the bytes are received
-        writer, digests = await space.receive(method, data, "md5")
+        received = await space.receive(method, data, "md5", always_blob=True)
         try:
+            [piece] = received.pieces
             place = self._place(number)
             etag = _token()
-            stored = _Stored(etag, digests["md5"].hex(), writer.name, writer.size)
+            stored = _Stored(etag, received.digests["md5"].hex(), *piece)
             while True:
                 now = host.now()
                 record, upload = await self._find(method, now)
@@ -103,7 +104,7 @@ class R2MultipartUpload(Spelled):
                         host.json_encode(stored),
                         upload.expires,
                     ),
-                    *dropping([writer.name], at=at),
+                    *dropping([piece.name], at=at),
                 ]
                 old: list[Piece] = []
                 if before is not None:
@@ -111,12 +112,12 @@ class R2MultipartUpload(Spelled):
                     ops += undropping(names_of(old), at=at)
                 fence = [self._fence(record), _fence(space, place, before)]
                 try:
-                    await space.commit(ops, fence, now=now, writer=writer, drop=[old])
+                    await space.commit(ops, fence, now=now, writer=received.writer, drop=[old])
                 except FencedOut:
                     continue  # the same part was put by somebody else, or all was completed
                 return R2UploadedPart(partNumber=number, etag=etag)
         except BaseException:
-            await writer.discard()
+            await received.discard()
             raise
 
     async def complete(self, uploaded_parts: Sequence[Mapping[str, Any]]) -> R2Object:
@@ -152,7 +153,9 @@ class R2MultipartUpload(Spelled):
                 custom=upload.custom,
             )
             before = await space.records.get(space.objects, key, now=now)
-            put, fence, old = space.placing(key, about, [part.piece for part in pieces], before)
+            put, fence, old = space.placing(
+                key, about, before, pieces=[part.piece for part in pieces]
+            )
             used = {part.blob for part in pieces}
             unused = [part.piece for part in stored.values() if part.blob not in used]
             ops = [put, *self._closing(upload, _COMPLETED, stored.values())]

@@ -1,6 +1,7 @@
 """R2Object and R2ObjectBody: what a bucket tells of an object, and its bytes. Spec: Workers R2.
 
-A record's `meta` is an object's description, as JSON; its value says the version, and where the bytes are.
+A record's `meta` is an object's description, as JSON; its value says the version, and where the bytes
+are, or has them.
 """
 
 from __future__ import annotations
@@ -45,20 +46,26 @@ class Description(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """Where the bytes of an object are. The version makes no two values of a record alike."""
+    """The bytes of an object: `data`, or else pieces of blobs that have them.
+
+    The version makes no two values of a record alike.
+    """
 
     version: str
     pieces: list[Piece]
+    data: bytes | None = None
 
     def encode(self) -> bytes:
-        """As it stands in a record."""
-        return host.json_encode(self)
+        """As it stands in a record: a line of JSON, and the bytes that it has itself."""
+        line = host.json_encode((self.version, self.pieces))
+        return line if self.data is None else b"%s\n%s" % (line, self.data)
 
     @classmethod
     def decode(cls, value: list[bytes]) -> Contents:
         """From a record."""
-        version, pieces = host.json_decode(b"".join(value))
-        return cls(version, [Piece(*piece) for piece in pieces])
+        line, newline, data = b"".join(value).partition(b"\n")
+        version, pieces = host.json_decode(line)
+        return cls(version, [Piece(*piece) for piece in pieces], data if newline else None)
 
 
 class R2Checksums(Spelled):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from edgekit import host
 from edgekit.bindings.r2_object import Contents, Description
@@ -21,7 +22,27 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+HELD = 32 * 1024  # bytes of an object up to which its record has them: one write instead of three
 MAX_UPLOAD = 5 * 1024**3 - 5 * 1024**2  # bytes of one put or part
+
+
+class Received(NamedTuple):
+    """Bytes that have arrived, `size` of them: `data` where they are few, or else in a new blob."""
+
+    size: int
+    digests: dict[str, bytes]
+    data: bytes | None = None
+    writer: BlobWriter | None = None
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """The new blob."""
+        return [] if self.writer is None else [Piece(self.writer.name, self.size)]
+
+    async def discard(self) -> None:
+        """No record will have them. Nothing happens when one has."""
+        if self.writer is not None:
+            await self.writer.discard()
 
 
 class Space:
@@ -34,26 +55,41 @@ class Space:
         self.uploads = f"{name}?uploads"  # a character that is in no bucket's name
 
     async def receive(
-        self, method: str, data: bytes | ReadableStream, *digests: str
-    ) -> tuple[BlobWriter, dict[str, bytes]]:
-        """A new blob with all the bytes, and its digests. Who gets it keeps or discards it."""
-        writer = self.blobs.create(*digests)
+        self,
+        method: str,
+        data: bytes | ReadableStream,
+        *digests: str,
+        always_blob: bool = False,
+    ) -> Received:
+        """All the bytes, and their digests. Who gets it commits or discards it."""
+        writer = self.blobs.create(*digests) if always_blob else None
+        first: list[bytes] = []
+        size = 0
+        stream = data if isinstance(data, ReadableStream) else ReadableStream((data,))
         try:
-            if isinstance(data, ReadableStream):
-                async with aclosing(cast("AsyncGenerator[bytes]", aiter(data))) as chunks:
-                    async for chunk in chunks:
-                        if writer.size + len(chunk) > MAX_UPLOAD:
-                            raise failure(method, 100100)
+            async with aclosing(cast("AsyncGenerator[bytes]", aiter(stream))) as chunks:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    if size > MAX_UPLOAD:
+                        raise failure(method, 100100)
+                    if writer is None:
+                        first.append(chunk)
+                        if size > HELD:
+                            writer = self.blobs.create(*digests)
+                            while first:
+                                await writer.write(first.pop(0))
+                    else:
                         await writer.write(chunk)
-                        del chunk
-            elif len(data) > MAX_UPLOAD:
-                raise failure(method, 100100)
-            else:
-                await writer.write(data)
-            return writer, await writer.finish()
+                    del chunk
+            if writer is not None:
+                return Received(size, await writer.finish(), writer=writer)
         except BaseException:
-            await writer.discard()
+            if writer is not None:
+                await writer.discard()
             raise
+        whole = b"".join(first)
+        hashes = {name: hashlib.new(name, whole, usedforsecurity=False) for name in digests}
+        return Received(size, {name: each.digest() for name, each in hashes.items()}, data=whole)
 
     async def commit(
         self,
@@ -82,10 +118,17 @@ class Space:
         await settled(work())
 
     def placing(
-        self, key: bytes, about: Description, pieces: list[Piece], before: Record | None
+        self,
+        key: bytes,
+        about: Description,
+        before: Record | None,
+        *,
+        pieces: Sequence[Piece] = (),
+        data: bytes | None = None,
     ) -> tuple[Put, Fence, list[Piece]]:
         """An object in the place of what was there: the write, its condition, the pieces to drop."""
-        put = Put(self.objects, key, Contents(about.version, pieces).encode(), about.encode())
+        contents = Contents(about.version, list(pieces), data)
+        put = Put(self.objects, key, contents.encode(), about.encode())
         fence, old = self.seen(key, before)
         return put, fence, old
 

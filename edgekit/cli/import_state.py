@@ -155,7 +155,6 @@ class _Bucket(_Target):
         from edgekit.bindings.r2_object import Description
         from edgekit.cli.progress import shown
         from edgekit.cli.wrangler_state import read
-        from edgekit.engines.blobs import Piece
         from edgekit.web.streams import ReadableStream
 
         for file in stored.files:
@@ -163,11 +162,11 @@ class _Bucket(_Target):
         space, key = self._to, stored.key.encode()
         chunks = ReadableStream(chunk for file in stored.files for chunk in read(file))
         body = ReadableStream(shown(chunks, stored.key, stored.size))
-        writer, _ = await space.receive("put", body)
+        received = await space.receive("put", body)
         try:
-            if writer.size != stored.size:
+            if received.size != stored.size:
                 raise click.ClickException(
-                    f"{self.what}: {stored.key!r} has {writer.size} bytes, not {stored.size}"
+                    f"{self.what}: {stored.key!r} has {received.size} bytes, not {stored.size}"
                 )
             digests = {} if "-" in stored.etag else {"md5": stored.etag}
             about = Description(
@@ -182,10 +181,12 @@ class _Bucket(_Target):
             )
             now = host.now()
             before = await space.records.get(space.objects, key, now=now)
-            put, fence, old = space.placing(key, about, [Piece(writer.name, writer.size)], before)
-            await space.commit([put], [fence], now=now, writer=writer, drop=[old])
+            put, fence, old = space.placing(
+                key, about, before, pieces=received.pieces, data=received.data
+            )
+            await space.commit([put], [fence], now=now, writer=received.writer, drop=[old])
         except BaseException:
-            await writer.discard()
+            await received.discard()
             raise
 
 

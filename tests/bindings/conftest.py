@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from edgekit import host
+from edgekit.bindings import r2_space
 from edgekit.bindings.kv import KVNamespace
 from edgekit.bindings.r2 import R2Bucket
 from edgekit.engines.base import Records
@@ -42,10 +43,17 @@ def env(records: Records, clock: ManualClock) -> SimpleNamespace:
     return SimpleNamespace(KV=KVNamespace(records, "kv/one"), OTHER=KVNamespace(records, "kv/two"))
 
 
-@pytest.fixture(params=["memory", "files"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    url = "memory:" if request.param == "memory" else f"sqlite:{tmp_path}/state"
-    store = open_store(url, durable=False)
+# Where every object's bytes are in blobs; and where those of small ones are in their records.
+STORES = {"memory": "memory:", "files": "sqlite:{}/state", "records": "sqlite:{}/state"}
+
+
+@pytest.fixture(params=STORES)
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Store]:
+    if request.param != "records":
+        monkeypatch.setattr(r2_space, "HELD", 0)
+    store = open_store(STORES[request.param].format(tmp_path), durable=False)
     yield store
     await store.close()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from edgekit.bindings.r2 import R2Bucket
 from edgekit.bindings.r2_object import R2Object, R2ObjectBody
 from edgekit.engines.open import Store
@@ -29,6 +31,10 @@ async def content(bucket: R2Bucket, key: str) -> bytes:
 
 def keys(page: Any) -> list[str]:
     return [each.key for each in page.objects]
+
+
+# For tests of what happens to blobs: those of the stores where every object has one.
+in_blobs = pytest.mark.parametrize("store", ["memory", "files"], indirect=True)
 
 
 async def blob_records(store: Store) -> int:

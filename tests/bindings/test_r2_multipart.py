@@ -18,7 +18,7 @@ from edgekit.errors import R2Error, R2TypeError, UnsupportedError
 from edgekit.testing.clock import ManualClock
 from edgekit.web.streams import ReadableStream
 
-from .r2 import blob_records, body_of, content
+from .r2 import blob_records, body_of, content, in_blobs
 
 PART = 10  # bytes, which is enough here for a part that is not the last
 DAY = 86_400
@@ -246,6 +246,7 @@ async def test_an_object_of_parts_outlives_its_upload(
     assert await content(bucket, "k") == b"x"
 
 
+@in_blobs
 async def test_a_reader_of_many_parts_reads_on_when_they_are_replaced(
     bucket: R2Bucket, store: Store, clock: ManualClock
 ) -> None:
