@@ -20,6 +20,7 @@ from edgekit.context import current_scope
 from edgekit.errors import CacheTypeError, UnsupportedError
 from edgekit.web.byteranges import ByteRanges
 from edgekit.web.caching import (
+    CacheControl,
     Policy,
     freshness_lifetime,
     initial_age,
@@ -147,7 +148,7 @@ class Cache(Spelled):
         now = host.now()
         control = response_control(response.headers)
         headers = stored_headers(response.headers.raw, control)
-        kept = asked.loadable and _storable(asked, response, headers)
+        kept = asked.loadable and _storable(asked, response, headers, control)
         age = initial_age(response.headers, requested=now, received=now)
         left = -age + freshness_lifetime(
             response.status, response.headers, control, received=now, policy=_POLICY
@@ -248,8 +249,9 @@ class _Asked(NamedTuple):
         return utf8(str(self.cache_key) if self.cache_key else url.href.partition("#")[0])
 
 
-def _storable(asked: _Asked, response: Response, headers: RawHeaders) -> bool:
-    control = response_control(response.headers)
+def _storable(
+    asked: _Asked, response: Response, headers: RawHeaders, control: CacheControl
+) -> bool:
     return storable(
         "GET", response.status, asked.headers, response.headers, control, policy=_POLICY
     ) and not any(name == b"set-cookie" for name, _ in headers)

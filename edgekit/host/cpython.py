@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -111,12 +112,23 @@ def random_bytes(count: int) -> bytes:
 
 def parse_url(url: str, base: str | None = None) -> URLRecord | None:
     """Parse and normalise by the WHATWG rules; None when it is no URL."""
+    if base is None and len(url) <= _REMEMBERED:
+        return _parsed(url)
+    return _parse(url, base)
+
+
+def _parse(url: str, base: str | None = None) -> URLRecord | None:
     import ada_url
 
     try:
         return _record(ada_url.URL(url, base))
     except ValueError:
         return None
+
+
+# One request's URL is looked at by several: the request, a cache's key, a router.
+_REMEMBERED = 512  # characters, of a URL that is worth its place
+_parsed = lru_cache(maxsize=512)(_parse)
 
 
 def set_url_part(href: str, part: str, value: str) -> URLRecord:
