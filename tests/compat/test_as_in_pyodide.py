@@ -1,7 +1,7 @@
 """The recorded answers of projects are those of CPython 3.14 in Pyodide with the platform's SDK.
 
 Where Node is missing they are skipped visibly (tests/on_workers/conftest.py). Projects with sync code need a
-Node with stack switching: EDGEKIT_NODE, or else `node` where it has it.
+Node with stack switching, which is among the npm packages.
 """
 
 from __future__ import annotations
@@ -44,18 +44,6 @@ def wheels(npm: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def switching() -> str:
-    """A Node in which Python's code can wait for JavaScript's promises."""
-    for node in (os.environ.get("EDGEKIT_NODE"), "node"):
-        probe = "process.exit(WebAssembly.Suspending ? 0 : 1)"
-        if node and not subprocess.run([node, "-e", probe], check=False).returncode:
-            return node
-    pytest.skip(
-        "this Node has no stack switching (WebAssembly.Suspending); EDGEKIT_NODE names another"
-    )
-
-
 @pytest.mark.parametrize(
     "name", [name for name, project in PROJECTS.items() if not project.not_real]
 )
@@ -63,7 +51,10 @@ def test_pyodide_answers_as_recorded(
     name: str, npm: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     project = PROJECTS[name]
-    node: str = request.getfixturevalue("switching") if project.sync else "node"
+    node = places.node_for(project, npm)
+    switches = [node, "-e", "process.exit(WebAssembly.Suspending ? 0 : 1)"]
+    if project.sync and subprocess.run(switches, check=False).returncode:
+        pytest.skip("no Node with stack switching: npm has one for Linux on x64, or take Node 25")
     compiled: Path = (
         request.getfixturevalue("wheels") if "pydantic" in project.packages else tmp_path
     )
