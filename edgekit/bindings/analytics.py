@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from edgekit import host
-from edgekit.bindings.webidl import string, utf8
+from edgekit.bindings.webidl import number, string, utf8
 from edgekit.engines.analytics import Point
 from edgekit.errors import AnalyticsTypeError
 from edgekit.web.spelling import Spelled
@@ -116,7 +116,7 @@ def _number(value: Any) -> float:
     if value is None:
         return 0.0
     if isinstance(value, str):
-        value = value.strip() or "0"
+        return number(value)
     try:
         return float(value)
     except (TypeError, ValueError):

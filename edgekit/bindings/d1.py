@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from edgekit import host
 from edgekit.bindings.d1_values import bound, cells, objects, text
 from edgekit.bindings.results import D1ExecResult, D1Meta, D1Result
-from edgekit.bindings.webidl import string
+from edgekit.bindings.webidl import SPACE, string
 from edgekit.engines.sql import Query, SqlError, SqlLimit
 from edgekit.errors import D1Error, D1TypeError
 from edgekit.web.spelling import Spelled, options
@@ -32,11 +32,6 @@ _LIMITS = {
     "memory": "D1 DB's isolate exceeded its memory limit and was reset.",
     "size": "Exceeded maximum DB size",
 }
-# What JavaScript's trim() takes away.
-_SPACE = (
-    "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000\ufeff"
-)
 
 
 class D1PreparedStatement(Spelled):
@@ -178,7 +173,7 @@ class D1Database(_Session):
         """
         if not isinstance(query, str):
             raise D1TypeError("query.trim is not a function")
-        lines = query.strip(_SPACE).split("\n")
+        lines = query.strip(SPACE).split("\n")
         # The platform blames the first line for every error.
         outcomes = await self._run(
             [Query(_sql_of(line)) for line in lines],
@@ -193,7 +188,7 @@ class D1Database(_Session):
             constraint_or_bookmark = _FIRST_UNCONSTRAINED
         elif not isinstance(constraint_or_bookmark, str):
             raise D1TypeError("constraintOrBookmark?.trim is not a function")
-        trimmed = constraint_or_bookmark.strip(_SPACE)
+        trimmed = constraint_or_bookmark.strip(SPACE)
         return D1DatabaseSession(self._sql, trimmed or _FIRST_UNCONSTRAINED)
 
     async def dump(self) -> bytes:
@@ -227,7 +222,7 @@ def _blank(sql: str) -> bool:
     """Whether it is nothing but space, and comments that are indented or follow an empty line."""
     space = False
     for line in sql.split("\n"):
-        words = line.strip(_SPACE)
+        words = line.strip(SPACE)
         if words and not (words.startswith("--") and (space or line[0] != "-")):
             return False
         space = not words

@@ -6,13 +6,13 @@ Workers allow no randomness at import. It sends nothing and knows no binding.
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgekit import host
+from edgekit.bindings.webidl import from_base64
 from edgekit.errors import EmailError
 from edgekit.web.headers import Headers, RawHeaders
 
@@ -232,7 +232,7 @@ def _part(attachment: Any) -> _Part:
             raise ValueError("type is no MIME type of a file")
         if not isinstance(given, str | bytes | bytearray | memoryview):
             raise TypeError(f"content is {given.__class__.__name__}")
-        content = base64.b64decode(given, validate=True) if isinstance(given, str) else bytes(given)
+        content = from_base64(given) if isinstance(given, str) else bytes(given)
         if re.search(r"[\0\r\n]", f"{filename}{id}"):
             raise ValueError("a name must be one line")
     except (TypeError, ValueError) as error:

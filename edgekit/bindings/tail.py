@@ -78,8 +78,8 @@ def subject_info(kind: str, subject: Any) -> Plain:
 def redacted_url(url: str) -> str:
     """The URL with what looks like an id or a secret taken out.
 
-    That is 32 or more hexadecimal digits, or 21 or more letters and digits with at least two capitals,
-    two small letters and two digits.
+    That is 32 or more hexadecimal digits, or 21 or more letters, digits and "+", "-", "_", with at least
+    two capitals, two small letters and two digits.
     """
     return _RUN.sub(_judge, url)
 
@@ -89,8 +89,6 @@ def _judge(match: re.Match[str]) -> str:
     plain = run.translate(_NO_SEPARATORS)
     if len(plain) >= 32 and not plain.strip("0123456789abcdefABCDEF"):
         return REDACTED
-    if len(plain) < 21:
-        return run
     capitals = sum(c.isupper() for c in plain)
     small = sum(c.islower() for c in plain)
     digits = len(plain) - capitals - small

@@ -1,13 +1,12 @@
 """`edgekit d1`: SQL databases of the store that the server uses, also while it runs.
 
 Commands and options are those of `wrangler d1`. What differs: there is nothing remote; without a
-wrangler file a database is the one of that name, as for the server; `execute --file` takes what
-sqlite3's .dump writes, whose own transaction is left out.
+wrangler file a database is the one of that name, as for the server; `execute` takes what sqlite3's
+.dump writes, whose own transaction is left out.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,11 +23,6 @@ from edgekit.errors import D1Error
 if TYPE_CHECKING:
     from edgekit.config import Config
     from edgekit.engines.open import Store
-
-# What sqlite3's .dump puts around its statements; ours are in a transaction anyway.
-_TRANSACTION = re.compile(
-    r"(?>\s+|--[^\n]*\n|/\*.*?\*/)*+(?:BEGIN TRANSACTION|COMMIT);", re.IGNORECASE | re.DOTALL
-)
 
 
 @click.group()
@@ -58,15 +52,16 @@ async def execute(
     """Run SQL, all of it in one transaction."""
     if (command is None) == (file is None):
         raise click.UsageError("say what to run: either --command or --file")
-    statements = statements_of(command) if command is not None else _read(file)
     db = database(store, find(config, name))
     try:
+        statements = statements_of(command) if command is not None else _read(file)
         results = await db.batch([db.prepare(statement) for statement in statements])
-    except D1Error as error:
+    except (D1Error, click.ClickException) as error:
+        why = refused(error) if isinstance(error, D1Error) else error.message
         if as_json:
-            print_json({"error": {"text": refused(error)}})
+            print_json({"error": {"text": why}})
             sys.exit(1)
-        raise click.ClickException(refused(error)) from error
+        raise click.ClickException(why) from error
     count = len(results)
     click.echo(f"{count} command{'s' * (count != 1)} executed successfully.", err=True)
     if as_json or not looked_at():
@@ -90,6 +85,9 @@ async def execute(
 @click.option("--table", "tables", multiple=True, metavar="NAME", help="Only this; repeatable.")
 @click.option("--no-schema", is_flag=True, help="Only the rows.")
 @click.option("--no-data", is_flag=True, help="Only the tables, indexes, triggers and views.")
+@click.option(
+    "-y", "--skip-confirmation", is_flag=True, help="For wrangler's sake: nothing is asked."
+)
 @on_store
 async def export(
     store: Store,
@@ -99,6 +97,7 @@ async def export(
     tables: tuple[str, ...],
     no_schema: bool,
     no_data: bool,
+    skip_confirmation: bool,
 ) -> None:
     """Write a database's SQL to FILE, as it is at one moment."""
     from edgekit.cli.d1_export import dump
@@ -184,10 +183,9 @@ def _read(file: IO[bytes] | None) -> list[str]:
             f"{name}: this is a database, not SQL; write its SQL with: sqlite3 {name} .dump"
         )
     try:
-        statements = statements_of(content.decode("utf-8-sig"))
+        return statements_of(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{name}: not UTF-8: {error}") from None
-    return [each for each in statements if not _TRANSACTION.fullmatch(each)]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from edgekit.errors import ConfigError, D1Error
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
     from edgekit.config import Config
     from edgekit.engines.open import Store
     from edgekit.kinds import D1DatabaseConfig
+
+# What sqlite3's .dump puts around its statements; ours are in a transaction anyway.
+_TRANSACTION = re.compile(
+    r"(?>\s+|--[^\n]*\n|/\*.*?\*/)*+(?:BEGIN TRANSACTION|COMMIT);", re.IGNORECASE | re.DOTALL
+)
 
 
 def find(config: Config, name: str) -> D1DatabaseConfig:
@@ -37,10 +43,10 @@ def database(store: Store, entry: D1DatabaseConfig) -> D1Database:
 
 
 def statements_of(sql: str) -> list[str]:
-    """The statements of a text, without what is only a comment."""
+    """The statements of a text, without what is only a comment, and what begins or ends a transaction."""
     from edgekit.engines.sql_statements import split
 
-    return [statement for statement in split(sql) if statement]
+    return [each for each in split(sql) if each and not _TRANSACTION.fullmatch(each)]
 
 
 def refused(error: D1Error) -> str:

@@ -1,11 +1,13 @@
 """`edgekit d1 migrations`: a folder of numbered .sql files, and a table of those that were applied.
 
 As wrangler does it: each migration is one transaction together with its row in the table, so that one
-that fails leaves no trace, and those before it stay.
+that fails leaves no trace, and those before it stay. Which files there are, in which order, and what
+`migrations_pattern` may be, is wrangler's too.
 """
 
 from __future__ import annotations
 
+import posixpath
 import re
 import sys
 from datetime import UTC, datetime
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"\d+")
 _NO_NUMBER = float("inf")
+_HIDDEN = re.compile(r"(?:^|/)\.").search
+_DRIZZLE = "*/migration.sql"  # where that tool writes them
 
 
 @click.group()
@@ -41,17 +45,18 @@ async def create(store: Store, config: Config, name: str, message: str) -> None:
     """Make a new, empty migration."""
     if "/" in message or "\\" in message:
         raise click.UsageError("the message becomes a file's name, which has no / or \\ in it")
-    folder = _folder(config, find(config, name))
+    entry = find(config, name)
+    folder = _folder(config, entry)
+    numbers = [number for each in _found(config, entry) if (number := _number(each)) != _NO_NUMBER]
     question = f"No migrations folder found.\nOk to create {folder}?"
     if not folder.is_dir() and answerable() and not click.confirm(question, default=True):
         return
-    numbers = [_number(path.name) for path in folder.glob("*.sql")]
-    number = f"{int(max([0, *(n for n in numbers if n != _NO_NUMBER)])) + 1:04d}"
-    path = folder / f"{number}_{message.replace(' ', '_')}.sql"
+    following = f"{int(max(numbers, default=0)) + 1:04d}"
+    path = folder / f"{following}_{message.replace(' ', '_')}.sql"
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"-- Migration number: {number} \t {now}\n")
+        path.write_text(f"-- Migration number: {following} \t {now}\n")
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
     click.echo(
@@ -137,20 +142,52 @@ def _files(config: Config, entry: D1DatabaseConfig) -> dict[str, Path]:
             f"No migrations present at {folder}: `edgekit d1 migrations create` makes the first one,"
             " `migrations_dir` chooses another folder"
         )
-    if entry.migrations_pattern:
-        found = [path for path in config.root.glob(entry.migrations_pattern) if path.is_file()]
-    else:
-        found = list(folder.glob("*.sql"))
-    named = {_name(path, folder): path for path in found}
-    return {name: named[name] for name in sorted(named, key=lambda name: (_number(name), name))}
+    found = _found(config, entry)
+    if not found and any(folder.glob(_DRIZZLE)):
+        click.echo(
+            f"There are files {entry.migrations_dir}/{_DRIZZLE}, as drizzle writes them: to have them"
+            " applied, make that the `migrations_pattern`.",
+            err=True,
+        )
+    return found
 
 
-def _name(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+def _found(config: Config, entry: D1DatabaseConfig) -> dict[str, Path]:
+    """The files by their names, which are their paths within the folder, in order."""
+    folder = _folder(config, entry)
+    pattern = _pattern(entry)
+    found = {
+        path.relative_to(folder).as_posix(): path for path in folder.glob(pattern) if path.is_file()
+    }
+    names = [name for name in found if _HIDDEN(pattern) or not _HIDDEN(name)]
+    return {name: found[name] for name in sorted(names, key=_order)}
+
+
+def _pattern(entry: D1DatabaseConfig) -> str:
+    """Which files of the folder are migrations."""
+    if not entry.migrations_pattern:
+        return "*.sql"
+    start = "" if (folder := _normal(entry.migrations_dir)) == "." else f"{folder}/"
+    pattern = _normal(entry.migrations_pattern)
+    inside = pattern.removeprefix(start)
+    if not pattern.startswith(start) or inside.startswith(("/", "../")):
+        raise ConfigError(
+            f"migrations_pattern {entry.migrations_pattern!r} must be within migrations_dir, as"
+            f" {f'{start}*.sql'!r} is"
+        )
+    return inside
+
+
+def _normal(path: str) -> str:
+    return posixpath.normpath(path.replace("\\", "/"))
 
 
 def _folder(config: Config, entry: D1DatabaseConfig) -> Path:
     return config.root / entry.migrations_dir
+
+
+def _order(name: str) -> list[tuple[float, str]]:
+    return [(_number(part), part) for part in name.split("/")]
 
 
 def _number(name: str) -> float:

@@ -8,8 +8,6 @@ not there is an error on standard error, not a value; input that wrangler drops 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import functools
 import json
 import os
@@ -18,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from edgekit.bindings.webidl import from_base64
 from edgekit.cli import options
 from edgekit.errors import ConfigError, KVError
 
@@ -30,17 +29,36 @@ _NUMBERS = ("expiration", "expiration_ttl")
 _ITEM = "key and value, both strings, with expiration, expiration_ttl, base64, metadata if need be"
 
 
+class _Command(click.Command):
+    """A command to which `--preview false`, as wrangler asks for it, is `--no-preview`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        for at in reversed(range(end)):
+            name, equals, value = args[at].partition("=")
+            if name != "--preview":
+                continue
+            follows = not equals and at + 1 < end and args[at + 1] in ("true", "false")
+            said = args.pop(at + 1) if follows else value
+            args[at] = "--no-preview" if said == "false" else "--preview"
+        return super().parse_args(ctx, args)
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+
 @click.group()
 def kv() -> None:
     """Read and write KV namespaces."""
 
 
-@kv.group()
+@kv.group(cls=_Group)
 def key() -> None:
     """One key at a time."""
 
 
-@kv.group()
+@kv.group(cls=_Group)
 def bulk() -> None:
     """Many keys, from a JSON file ("-" is standard input)."""
 
@@ -287,8 +305,8 @@ def _item(value: Any) -> dict[str, Any]:
             raise ValueError(f"{name} is not a number")
     if value.get("base64"):
         try:
-            return {**value, "value": base64.b64decode(value["value"], validate=True)}
-        except binascii.Error as error:
+            return {**value, "value": from_base64(value["value"])}
+        except ValueError as error:
             raise ValueError(f"the value is not base64: {error}") from None
     return value
 

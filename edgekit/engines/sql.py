@@ -109,7 +109,8 @@ class SqlDatabases(Protocol):
     def open(self, name: str) -> Sql:
         """The database, created where there is none: the same object for the same name.
 
-        Raises ConfigError when it cannot be opened, is damaged, or is of a newer edgekit.
+        Raises ConfigError when it cannot be opened, is damaged, or is of a newer edgekit, and
+        StorageError after `close`.
         """
         ...
 

@@ -63,7 +63,7 @@ _FORBIDDEN_FUNCTIONS = frozenset(
 # What SQLite calls when ALTER TABLE adds or drops a constraint, which it could not there.
 _CONSTRAINTS = ("sqlite_fail", "sqlite_drop_constraint", "sqlite_add_constraint")
 
-_SETTINGS = frozenset(  # PRAGMAs that may be read, and set to a boolean
+_SETTINGS = frozenset(  # PRAGMAs that may be read, and set to a boolean, or what begins like one
     [
         "case_sensitive_like",
         "defer_foreign_keys",
@@ -77,7 +77,7 @@ _SETTINGS = frozenset(  # PRAGMAs that may be read, and set to a boolean
 _ABOUT_TABLES = frozenset(  # PRAGMAs whose argument is the name of a table or index
     ["foreign_key_list", "index_info", "index_list", "index_xinfo", "table_info", "table_xinfo"]
 )
-_BOOLEANS = frozenset(["true", "false", "yes", "no", "on", "off", "1", "0"])
+_BOOLEANS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 
 # What a PRAGMA has set lasts until the end of the transaction, as other queries share the connection.
 # Those about foreign keys end by themselves, or do nothing within a transaction.
@@ -186,7 +186,7 @@ class Rules:
 
 def _pragma_allowed(name: str, argument: str | None) -> bool:
     if name in _SETTINGS:
-        return argument is None or _unquoted(argument).lower() in _BOOLEANS
+        return argument is None or _unquoted(argument).lower().startswith(_BOOLEANS)
     if name in _ABOUT_TABLES:
         return argument is not None and not _reserved(argument)
     if name in ("foreign_key_check", "quick_check"):

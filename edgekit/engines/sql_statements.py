@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from edgekit.engines.sql import Outcome, Query, SqlError, SqlLimit, SqlValue
+from edgekit.engines.sql_limits import limited
 from edgekit.engines.sql_rules import MAX_SQL, Rules
 
 MAX_ROWS_SIZE = 128 * 1024 * 1024  # bytes that the rows of one query take, roughly
@@ -42,7 +43,7 @@ _NOT_THE_LAST = (
 _CLIENTS = apsw.SQLITE_PREPARE_PERSISTENT
 
 # Atomic and possessive: many comments must not be many ways to read them.
-_BLANK = r"(?>[\s\0]+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*+"
+_BLANK = r"(?>[ \t\n\f\r\ufeff\0]+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*+"
 _BEFORE = rf"(?>{_BLANK};)*+{_BLANK}"  # what SQLite passes over to find a statement
 _BEFORE_STATEMENT = re.compile(_BEFORE, re.DOTALL)
 _READS = re.compile(_BEFORE + r"(?:select|values|with|explain)\b", re.IGNORECASE | re.DOTALL)
@@ -52,7 +53,13 @@ _TO_SEMICOLON = re.compile(
     r"|--[^\n]*|/\*.*?(?:\*/|\Z)|[/-])*+;?",
     re.DOTALL,
 )
-_RESERVED_RENAME = re.compile(r"\brename\s+to\s+[\"'`\[]?_cf_", re.IGNORECASE)
+_NAME = r"(?>'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|[\w$]+)"
+_RESERVED_RENAME = re.compile(
+    rf"{_BEFORE}(?:explain\b{_BLANK}(?:query\b{_BLANK}plan\b{_BLANK})?)?"
+    rf"alter\b{_BLANK}table\b{_BLANK}(?:{_NAME}++{_BLANK}\.{_BLANK})?{_NAME}++"
+    rf"{_BLANK}rename\b{_BLANK}to\b{_BLANK}[\"'`\[]?_cf_",
+    re.IGNORECASE | re.DOTALL,
+)
 # What only the connection that writes knows.
 _OF_THE_WRITER = re.compile(r"last_insert_rowid|changes", re.IGNORECASE)
 _PRAGMA = re.compile(r"\bpragma\b", re.IGNORECASE)
@@ -99,6 +106,7 @@ class Plan(NamedTuple):
 
 _TOO_LONG = ("statement too long", "SQLITE_TOOBIG")
 _RESERVED = ("not authorized", "SQLITE_AUTH")
+_SPACE = " \t\n\v\f\r"  # after a statement; the platform passes it over as C's isspace() does
 
 
 def plan(sql: str) -> Plan:
@@ -120,7 +128,7 @@ def _plan(sql: str) -> Plan:
         kind = Kind.WRITES
     if len(statements) > 1 and len(sql.encode()) > MAX_SQL:  # SQLite would see them one by one
         return Plan(kind, ("",), _TOO_LONG)
-    if _RESERVED_RENAME.search(sql):  # of the new name the authorizer is not told
+    if any(map(_RESERVED_RENAME.match, statements)):  # of the new name the authorizer is not told
         return Plan(kind, statements, _RESERVED)
     return Plan(kind, statements, long_steps=_LONG_STEPS.search(sql) is not None)
 
@@ -154,7 +162,7 @@ def split(sql: str) -> Iterator[str]:
             if apsw.complete(text[start:at]):
                 break
         yield text[start:at]
-        while text[at : at + 1].isspace():
+        while at < len(text) and text[at] in _SPACE:
             at += 1
     if nul:
         yield ""
@@ -237,7 +245,7 @@ class Statements:
         self, query: Query, columns: bool
     ) -> tuple[tuple[str, ...], list[tuple[SqlValue, ...]]]:
         _, statements, refused, _ = plan(query.sql)
-        last = statements[-1]
+        last = text = statements[-1]
         cursor = self._cursor
         try:
             if len(statements) > 1:
@@ -248,11 +256,11 @@ class Statements:
                 raise SqlError(refused[0], code=refused[1])
             if not last:
                 raise SqlError(_NO_STATEMENT)
-            cursor.execute(last, query.params or None, prepare_flags=_CLIENTS)
+            text = self._begin(last, query.params)
             try:
                 names = self._names(cursor, last)
             except apsw.ExecutionCompleteError:  # no rows
-                return (self._columns(last, query.params) if columns else ()), []
+                return (self._columns(text, query.params) if columns else ()), []
             return names, self._rows() if self.bounded else cursor.fetchall()
         except BaseException as error:
             cursor.close(True)  # or a statement under way would be in the way of the others
@@ -264,6 +272,27 @@ class Statements:
             if isinstance(error, apsw.Error):
                 raise self._refused(error, last) from error
             raise
+
+    def _begin(self, statement: str, params: Sequence[SqlValue]) -> str:
+        """Begin a statement; the text that was run, which may be another one than what was said."""
+        try:
+            self._cursor.execute(statement, params or None, prepare_flags=_CLIENTS)
+        except apsw.SQLError as error:
+            instead = limited(statement, _offset(error))
+            if instead is None:
+                raise
+            text, at, extra = instead
+            try:
+                self._cursor.execute(text, params or None, prepare_flags=_CLIENTS)
+            except apsw.SQLError as other:
+                if (place := _offset(other)) is not None and place >= at:
+                    place -= extra
+                    if not at <= place < len(statement.encode()):  # in what was not said
+                        raise error from None
+                    vars(other)["error_offset"] = place
+                raise
+            return text
+        return statement
 
     def _names(self, cursor: apsw.Cursor, statement: str) -> tuple[str, ...]:
         """The names of the columns of the statement that was begun.
@@ -289,7 +318,7 @@ class Statements:
             if not statement:
                 raise SqlError(_NO_STATEMENT)
             try:
-                self._cursor.execute(statement, prepare_flags=_CLIENTS)
+                self._begin(statement, ())
             except apsw.BindingsError:
                 raise SqlError(_NOT_THE_LAST) from None
 

@@ -140,9 +140,13 @@ class SQLiteCache:
                 _make_room(con, limit)
                 return _dropped(con)
 
-            dropped = await settled(self._file.write(work, ops=4, size=len(head) + len(meta)))
-            if writer is not None:
-                await writer.keep()
+            async def commit() -> list[str]:
+                dropped = await self._file.write(work, ops=4, size=len(head) + len(meta))
+                if writer is not None:
+                    await writer.keep()
+                return dropped
+
+            dropped = await settled(commit())
         except BaseException:
             if writer is not None:
                 await writer.discard()
@@ -177,23 +181,26 @@ class SQLiteCache:
         """Remove blobs that no entry names. What is left undone here, a later put does."""
         if not dropped:
             return
-        for blob in dropped:
-            await self._blobs.delete([blob])
 
         def work(con: apsw.Connection) -> None:
             con.executemany("DELETE FROM dropped WHERE blob = ?", [(blob,) for blob in dropped])
 
-        await self._file.write(work, ops=len(dropped), size=0)
+        try:
+            for blob in dropped:
+                await self._blobs.delete([blob])
+            await self._file.write(work, ops=len(dropped), size=0)
+        except StorageError as error:
+            logger.warning("bodies that no cache has any more cannot be removed now: %s", error)
 
     async def _recover(self) -> None:
         if self._recovered:
             return
-        self._recovered = True
 
         async def kept(name: str) -> bool:
             return await self._file.read(_named(name))
 
         await self._blobs.recover(kept)
+        self._recovered = True
 
 
 def _make_room(con: apsw.Connection, limit: int) -> None:

@@ -21,7 +21,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import apsw
@@ -241,18 +241,23 @@ class SQLiteDatabases:
         self._folder = folder
         self._durable = durable
         self._opened: dict[str, SQLiteSql] = {}
+        self._closed = False
 
     def open(self, name: str) -> SQLiteSql:
+        if self._closed:
+            raise StorageError("the store is closed")
         if (sql := self._opened.get(name)) is None:
             sql = SQLiteSql(self._place() / f"{_file_name(name)}.sqlite3", durable=self._durable)
             self._opened[name] = sql
         return sql
 
     async def close(self) -> None:
-        for sql in self._opened.values():
-            await sql.close()
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        self._closed = True
+        async with AsyncExitStack() as steps:  # all of them, whichever fail
+            if self._temporary is not None:
+                steps.callback(self._temporary.cleanup)
+            for sql in self._opened.values():
+                steps.push_async_callback(sql.close)
 
     def _place(self) -> Path:
         if self._folder is None:

@@ -78,6 +78,8 @@ def consumers_of(worker: Worker, config: Config) -> list[QueueConsumerConfig]:
             wrong.append(f"{where}: there are no consumers of the type {consumer.type!r} here")
         elif worker.event_handler("queue", consumer.queue) is None:
             wrong.append(f"{where}: {consumer.queue!r}: no queue handler takes it")
+        if consumer.dead_letter_queue == consumer.queue:
+            wrong.append(f"{where}: {consumer.queue!r} cannot be its own dead letter queue")
         if consumer.queue in seen:
             wrong.append(f"{where}: {consumer.queue!r} has a consumer already")
         seen.add(consumer.queue)
@@ -288,6 +290,8 @@ class Consumer:
                 )
                 return
             except StorageError:
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise  # the process ends, and the store closes
                 # What was handled must not be handed out again for a disk that is full for a moment.
                 logger.exception("queue %s: it will be tried again", self._queue)
                 await host.sleep(AGAIN_SECONDS)

@@ -220,7 +220,7 @@ async def test_attachments_are_bytes_or_base64(
                 {
                     "filename": "logo.png",
                     "type": "image/png; x=y",
-                    "content": base64.b64encode(image).decode(),
+                    "content": base64.encodebytes(image).decode(),  # in lines, as in a message
                     "disposition": "inline",
                     "contentId": "logo",
                 },

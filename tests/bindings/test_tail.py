@@ -22,6 +22,7 @@ URLS = {
     "/x?token=short&password=p": "/x?token=short&password=p",
     "/u/6f9619ff-8b86-d011-b42d-00c04fc964ff": "/u/REDACTED",
     "/x?t=AB+cd_12-ABcd12ABcd12ABc": "/x?t=REDACTED",
+    "/x?t=-----ABcd12ABcd12ABc_": "/x?t=REDACTED",
     "/x?t=ABcd12.ABcd12ABcd12ABcxx": "/x?t=ABcd12.ABcd12ABcd12ABcxx",
     "/x?q=111111111111111111111111111111111111": "/x?q=REDACTED",
     "/x?q=gggggggggggggggggggggggggggggggggggg": "/x?q=gggggggggggggggggggggggggggggggggggg",

@@ -87,6 +87,15 @@ D1: list[tuple[str, str, tuple[Call, ...], Callable[[Call, Any, Any], bool]]] = 
         _there_alone(r"\biif\b", r"D1_ERROR: wrong number of arguments to function iif\(\).*"),
     ),
     (
+        "UPDATE and DELETE with LIMIT on a table WITHOUT ROWID, or with FROM",
+        "apsw's SQLite is built without LIMIT there; here it is made of rowids",
+        (
+            statement("CREATE TABLE IF NOT EXISTS no_ids (a PRIMARY KEY) WITHOUT ROWID"),
+            statement("DELETE FROM no_ids LIMIT 1"),
+        ),
+        _here_alone(r"(DELETE|UPDATE).*LIMIT", r".*"),
+    ),
+    (
         "the text for what ALTER TABLE can do with constraints since SQLite 3.53",
         "it is refused as there, but only when it runs",
         (

@@ -99,10 +99,19 @@ def test_execute_takes_what_sqlite_dumps(folder: Path):
     assert rows("SELECT count(*) AS n FROM t") == [{"n": 2}]
 
 
+def test_statements_have_no_transaction_of_their_own(folder: Path):
+    done("execute", "todo", "--command", "BEGIN TRANSACTION; CREATE TABLE t (a); COMMIT;")
+    migration(folder, "1.sql", "BEGIN TRANSACTION;\nINSERT INTO t VALUES ('COMMIT;');\ncommit;\n")
+    done("migrations", "apply", "todo")
+    assert rows("SELECT * FROM t") == [{"a": "COMMIT;"}]
+
+
 def test_execute_refuses_what_is_no_sql(folder: Path):
     sqlite3.connect("x.db").execute("CREATE TABLE t (a)").connection.close()
     assert "sqlite3 x.db .dump" in refused("execute", "todo", "--file", "x.db")
     assert "not UTF-8" in refused("execute", "todo", "--file", "-", stdin=b"SELECT '\xff'")
+    told = json.loads(d1("execute", "todo", "--json", "--file", "x.db").stdout)
+    assert "sqlite3 x.db .dump" in told["error"]["text"]
     assert "either --command or --file" in refused("execute", "todo")
     assert "--remote" in refused("execute", "todo", "--remote", "--command", "SELECT 1")
     assert "No SQL statements detected." in refused("execute", "todo", "--command", "-- nothing")
@@ -220,6 +229,90 @@ def test_migrations_have_their_own_folder_table_and_pattern(folder: Path):
     assert names == ["0001_a/migration.sql", "0002_b/migration.sql"]
 
 
+def with_pattern(folder: Path, pattern: str, directory: str = "migrations") -> None:
+    config = json.loads(CONFIG)
+    config["d1_databases"][0] |= {"migrations_pattern": pattern, "migrations_dir": directory}
+    (folder / "wrangler.jsonc").write_text(json.dumps(config))
+
+
+def listed() -> list[str]:
+    output = done("migrations", "list", "todo")
+    return [] if output == "No migrations to apply!\n" else output.split()[6:]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("migrations/*.sql", ["1_a.sql", "9_b.sql", "10_c.sql", "init.sql", "seed.sql"]),
+        ("./migrations/*.up.sql", []),
+        ("migrations//sub/*.sql", ["sub/0001_x.sql"]),
+        ("migrations/.old/*.sql", [".old/0.sql"]),
+        (
+            "migrations/**/*.sql",
+            [
+                *("1_a.sql", "2_d/9_a.sql", "2_d/10_b.sql", "9_b.sql", "10_c.sql"),
+                *("init.sql", "seed.sql", "sub/0001_x.sql"),
+            ],
+        ),
+    ],
+)
+def test_order_and_pattern_of_migrations(folder: Path, pattern: str, names: list[str]):
+    for name in ("seed", "10_c", "init", "9_b", "1_a", ".hidden", ".old/0", "sub/0001_x"):
+        migration(folder, f"{name}.sql", "")
+    for name in ("2_d/10_b", "2_d/9_a"):
+        migration(folder, f"{name}.sql", "")
+    (folder / "migrations" / "5_folder.sql").mkdir()
+    (folder / "migrations" / "README.md").touch()
+    with_pattern(folder, pattern)
+    assert listed() == names
+
+
+def test_pattern_decides_what_the_next_number_is(folder: Path):
+    for name in ("0099_stale", "0001_a/migration", "0002_b/77"):
+        migration(folder, f"{name}.sql", "")
+    with_pattern(folder, "migrations/*/migration.sql")
+    assert "0002_x.sql" in done("migrations", "create", "todo", "x")
+    with_pattern(folder, "migrations/*/*.sql")
+    assert "0003_y.sql" in done("migrations", "create", "todo", "y")
+
+
+@pytest.mark.parametrize(
+    ("directory", "pattern", "right"),
+    [
+        ("migrations", "schema/*.sql", "migrations/*.sql"),
+        ("migrations", "*.sql", "migrations/*.sql"),
+        ("migrations", "**/*.sql", "migrations/*.sql"),
+        ("migrations", "migrationsfoo/*.sql", "migrations/*.sql"),
+        ("migrations", "/abs/migrations/*.sql", "migrations/*.sql"),
+        ("./db/migrations/", "db/x/*.sql", "db/migrations/*.sql"),
+        ("/abs/migrations", "migrations/*.sql", "/abs/migrations/*.sql"),
+        (".", "/abs/*.sql", "*.sql"),
+        (".", "../*.sql", "*.sql"),
+    ],
+)
+def test_pattern_must_be_within_the_folder(folder: Path, directory: str, pattern: str, right: str):
+    with_pattern(folder, pattern, directory)
+    error = refused("migrations", "create", "todo", "x")
+    assert f"{pattern!r} must be within migrations_dir, as {right!r} is" in error
+
+
+def test_folder_may_be_the_projects_own_or_absolute(folder: Path):
+    migration(folder, "1_a.sql", "", "db")
+    with_pattern(folder, f"{folder}/db/*.sql", f"{folder}/db")
+    assert listed() == ["1_a.sql"]
+    with_pattern(folder, "db/*.sql", ".")
+    assert listed() == ["db/1_a.sql"]
+
+
+def test_files_of_drizzle_are_pointed_out(folder: Path):
+    migration(folder, "0001_a/migration.sql", "")
+    result = d1("migrations", "list", "todo")
+    assert result.stdout == "No migrations to apply!\n"
+    assert "migrations/*/migration.sql" in result.stderr
+    migration(folder, "0001_a.sql", "")
+    assert "drizzle" not in d1("migrations", "list", "todo").stderr
+
+
 def test_migration_that_is_not_utf8_is_a_clear_error(folder: Path):
     migration(folder, "0001_a.sql", "")
     (folder / "migrations" / "0001_a.sql").write_bytes(b"\xff\xfe")
@@ -300,6 +393,7 @@ def test_export_of_a_part(folder: Path):
     assert done(*export) == first + schema + insert + index
     assert done(*export, "--no-schema") == first + insert
     assert done(*export, "--no-data") == first + schema + index
+    assert done(*export, "-y") == done(*export, "--skip-confirmation") == done(*export)
     assert "no-schema and --no-data" in refused(*export, "--no-data", "--no-schema")
     assert "there is no table nope" in refused(*export, "--table", "nope")
 

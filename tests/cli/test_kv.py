@@ -108,6 +108,10 @@ def test_preview_is_the_preview_id(folder: Path):
     done("key", "put", "--binding", "B", "--preview", "k", "preview")
     assert done("key", "get", "--namespace-id", "p", "k") == "preview"
     assert "Value not found" in refused("key", "get", "--binding", "B", "k")
+    done("key", "put", "--preview", "false", "--binding", "B", "k", "own")
+    assert done("key", "get", "--binding", "B", "k", "--preview=false") == "own"
+    for preview in (["--preview", "true"], ["--preview=true"], ["--preview"]):
+        assert done("key", "get", "--binding", "B", *preview, "k") == "preview"
     configure(folder, '{"kv_namespaces": [{"binding": "B", "id": "i"}]}')
     assert "no preview_id" in refused("key", "get", "--binding", "B", "--preview", "k")
 
@@ -151,19 +155,21 @@ def test_bulk_put_get_delete(folder: Path):
     items = [
         {"key": "a", "value": "1", "metadata": {"n": 1}, "expiration_ttl": 600},
         {"key": "b", "value": "/w==", "base64": True},
+        {"key": "c", "value": "/w\n", "base64": True},
     ]
     (folder / "in.json").write_text(json.dumps(items))
     done("bulk", "put", "--binding", "B", "in.json")
     assert kv("key", "get", "--binding", "B", "b").stdout_bytes == b"\xff"
+    assert kv("key", "get", "--binding", "B", "c").stdout_bytes == b"\xff"
     listed = done("key", "list", "--binding", "B")
     assert json.loads(listed)[0]["metadata"] == {"n": 1}
 
-    found = json.loads(done("bulk", "get", "--binding", "B", "-", stdin='["a", {"name": "c"}]'))
-    assert found == {"a": {"value": "1"}, "c": {"value": None}}
+    found = json.loads(done("bulk", "get", "--binding", "B", "-", stdin='["a", {"name": "d"}]'))
+    assert found == {"a": {"value": "1"}, "d": {"value": None}}
 
     (folder / "keys.json").write_text(listed)
     answer = done("bulk", "delete", "--binding", "B", "keys.json", stdin="n\n")
-    assert "Delete the 2 keys in keys.json from the namespace B?" in answer
+    assert "Delete the 3 keys in keys.json from the namespace B?" in answer
     assert done("key", "list", "--binding", "B") == listed
     done("bulk", "delete", "--binding", "B", "keys.json", "--force")
     assert json.loads(done("key", "list", "--binding", "B")) == []

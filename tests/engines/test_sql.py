@@ -245,6 +245,8 @@ def test_text_is_split_where_statements_end():
         assert list(split(whole)) == [whole]
     assert list(split("SELECT 1;-- a; b\n; SELECT 2;")) == ["SELECT 1;", "-- a; b\n; SELECT 2;"]
     assert list(split("SELECT 1; ; -- c;")) == ["SELECT 1;", ""]
+    assert list(split("SELECT 1;\v\ufeff")) == ["SELECT 1;", ""]
+    assert list(split("SELECT 1;\xa0")) == ["SELECT 1;", "\xa0"]  # space to Python only
     for nothing in ("", " ", ";", "--;", "/*;*/;", "/*;", "--;\n;"):
         assert list(split(nothing)) == [""]
     assert plan("; -- c;\nselect 1").kind is Kind.READS

@@ -46,6 +46,10 @@ NO = "not authorized: SQLITE_AUTH"
             "SELECT 1 WHERE 'a' LIKE 'A'",
             "SELECT json('[1]') -> 0",
             "SELECT max(1, 2)",
+            "SELECT 'ALTER TABLE t RENAME TO _cf_t'",
+            "/* ALTER TABLE t RENAME TO _cf_t */ SELECT 1",
+            "ALTER TABLE t RENAME TO x_cf_t",
+            "ALTER TABLE t RENAME a TO _cf_a",
         ),
         *(
             "SELECT * FROM json_each('[1]')",
@@ -57,6 +61,8 @@ NO = "not authorized: SQLITE_AUTH"
             "PRAGMA index_list = 't'",
             "PRAGMA foreign_key_check",
             "PRAGMA quick_check",
+            "PRAGMA recursive_triggers = none",
+            "PRAGMA foreign_keys('10')",
         ),
         *(
             "PRAGMA foreign_key_check(t)",
@@ -120,6 +126,8 @@ def test_allowed(statements: Statements, sql: str):
                     "CREATE TRIGGER _cf_r AFTER INSERT ON t BEGIN SELECT 1; END",
                 ),
                 *("ALTER TABLE t RENAME TO _cf_t", "CREATE VIRTUAL TABLE _cf_f USING fts5(a)"),
+                "/* a */; ALTER/**/TABLE main . [t] RENAME /* b */ TO --c\n'_CF_t'",
+                "EXPLAIN QUERY PLAN ALTER TABLE t RENAME TO _cf_t",
                 *(
                     "CREATE VIRTUAL TABLE x USING rtree(a, b, c)",
                     "CREATE VIRTUAL TABLE x USING dbstat",

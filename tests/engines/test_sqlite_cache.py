@@ -210,6 +210,43 @@ async def test_a_put_that_is_cancelled_leaves_nothing(cache: SQLiteCache, tmp_pa
     assert blobs_of(tmp_path) == []
 
 
+async def test_a_put_that_is_cancelled_while_it_commits_is_done(
+    cache: SQLiteCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = cache._file.write
+
+    def cancelled(*args: Any, **options: Any) -> Any:
+        task.cancel()
+        return write(*args, **options)
+
+    await put(cache, b"k", b"old")
+    monkeypatch.setattr(cache._file, "write", cancelled)
+    task = asyncio.create_task(put(cache, b"k", LARGE))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    monkeypatch.undo()
+    assert await got(cache, b"k") == LARGE
+
+
+async def test_bodies_that_cannot_be_removed_are_a_warning_and_no_failed_put(
+    cache: SQLiteCache,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail(names: Any) -> bool:
+        raise StorageError("a fault")
+
+    await put(cache, b"k", LARGE)
+    monkeypatch.setattr(cache._blobs, "delete", fail)
+    await put(cache, b"k", b"new")
+    assert "cannot be removed now: a fault" in caplog.text
+    monkeypatch.undo()
+    await put(cache, b"other", b"x")
+    assert await got(cache, b"k") == b"new"
+    assert blobs_of(tmp_path) == []
+
+
 async def test_a_reader_reads_on_whatever_is_deleted(cache: SQLiteCache) -> None:
     await put(cache, b"k", LARGE * 4)
     entry = await cache.get("c", b"k", now=NOW)

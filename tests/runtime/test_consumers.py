@@ -461,6 +461,24 @@ async def test_a_batch_that_is_cut_off_is_due_again_at_once(deployment: Deployme
     assert deployment.batches[1:] == [(0, "q", [(2, 2), (3, 2)])]
 
 
+async def test_what_is_cut_off_does_not_outlive_a_store_that_has_failed(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*args: Any, **options: Any) -> None:
+        raise StorageError("database or disk is full")
+
+    await blocked(deployment)
+    consumer = await deployment.consumer(max_batch_size=1)
+    await deployment.send(1)
+    await consumer.stop()
+    engine: Any = deployment.queues
+    monkeypatch.setattr(engine, "settle", full)
+    for task in deployment.tasks:
+        task.cancel()
+    await deployment.settle()
+    assert all(task.done() for task in deployment.tasks)
+
+
 async def test_a_consumer_moves_to_another_loop(deployment: Deployment) -> None:
     await blocked(deployment)
     consumer = await deployment.consumer(max_batch_size=1, max_concurrency=1)
@@ -616,6 +634,10 @@ async def test_the_configuration_says_what_is_consumed_and_how(
         (
             '[{"queue": "jobs"}, {"queue": "jobs"}]',
             r"queues.consumers\[1\]: 'jobs' has a consumer already",
+        ),
+        (
+            '[{"queue": "jobs", "dead_letter_queue": "jobs"}]',
+            r"queues.consumers\[0\]: 'jobs' cannot be its own dead letter queue",
         ),
         (
             '[{"queue": "jobs", "type": "http_pull"}]',
