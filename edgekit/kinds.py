@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 Named = Annotated[str, msgspec.Meta(min_length=1)]
+Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z")]
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +36,8 @@ class R2BucketConfig(_Entry, frozen=True, kw_only=True):
     """One entry of `r2_buckets`."""
 
     binding: str
-    bucket_name: Named | None = None
-    preview_bucket_name: str | None = None
+    bucket_name: Bucket | None = None
+    preview_bucket_name: Bucket | None = None
     jurisdiction: str | None = None
     remote: bool = False
 
@@ -101,7 +102,7 @@ class TriggersConfig(_Entry, frozen=True, kw_only=True):
 
 
 class AssetsConfig(_Entry, frozen=True, kw_only=True):
-    """`assets`. `directory` is relative to the configuration file."""
+    """`assets`. `directory` is relative to the configuration file; it is served under `base_path`."""
 
     directory: str | None = None
     binding: str | None = None
@@ -110,6 +111,7 @@ class AssetsConfig(_Entry, frozen=True, kw_only=True):
     ] = "auto-trailing-slash"
     not_found_handling: Literal["none", "single-page-application", "404-page"] = "none"
     run_worker_first: bool | tuple[str, ...] = False
+    base_path: str | None = None
 
 
 class ServiceConfig(_Entry, frozen=True, kw_only=True):
@@ -180,13 +182,19 @@ class HyperdriveConfig(_Entry, frozen=True, kw_only=True):
 
 
 class SendEmailConfig(_Entry, frozen=True, kw_only=True):
-    """One entry of `send_email`."""
+    """One entry of `send_email`; either one destination or a list of those allowed."""
 
     name: str
     destination_address: str | None = None
     allowed_destination_addresses: tuple[str, ...] | None = None
     allowed_sender_addresses: tuple[str, ...] | None = None
     remote: bool = False
+
+    def __post_init__(self) -> None:
+        if self.destination_address and self.allowed_destination_addresses:
+            raise ValueError(
+                "destination_address and allowed_destination_addresses cannot both be given"
+            )
 
     @property
     def binding(self) -> str:
@@ -237,6 +245,7 @@ def entries(kinds: Kinds) -> list[tuple[str, _Entry]]:
         if isinstance(value, tuple):
             found += [(f"{key}[{at}]", entry) for at, entry in enumerate(value)]
         elif isinstance(value, QueuesConfig):
+            found.append((key, value))
             found += [(f"{key}.producers[{at}]", each) for at, each in enumerate(value.producers)]
             found += [(f"{key}.consumers[{at}]", each) for at, each in enumerate(value.consumers)]
         elif value is not None:

@@ -90,12 +90,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ai_models: dict[str, str] = {}
 
 
+_Name = Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9_][a-z0-9_-]*)?\Z")]
+_Date = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\Z")]
+
+
 class Project(Kinds, frozen=True, kw_only=True):
     """The keys of a wrangler file that edgekit reads, of the environment in use."""
 
-    name: str | None = None
+    name: _Name | None = None
     main: str | None = None
-    compatibility_date: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+    compatibility_date: _Date | None = None
     compatibility_flags: tuple[str, ...] = ()
     vars: dict[str, Any] = {}
     secrets: Secrets | None = None

@@ -1,8 +1,9 @@
-"""Which file answers a path: `html_handling` and `not_found_handling` of static assets.
+"""Which file answers a path: `html_handling`, `not_found_handling`, `base_path` of static assets.
 
 Pure: a function of the path and of which files there are. It knows no request and reads nothing.
 Source: the platform's documentation ("HTML handling", "Static site generation and custom 404
-pages"), and how Miniflare 4.20260730 answers.
+pages"), and how Miniflare 4.20260730 answers; for `base_path`, which that one lacks, the rules that
+@cloudflare/workers-shared 0.20.0 is tested by.
 
 A rule is a list of attempts in order: serve this file, or, where it is the file that another path
 would be answered with, redirect there. Nothing is redirected to a path at which another file lies.
@@ -152,6 +153,43 @@ _RULES: dict[HTMLHandling, Callable[[str], _Attempts]] = {
     "drop-trailing-slash": _drop,
     "none": _none,
 }
+
+_IN_NO_PATH = (
+    (re.compile(r"//|[A-Za-z][A-Za-z0-9+.-]*:").match, "is a URL, not a path"),
+    (re.compile(r"\\").search, "has a backslash"),
+    (re.compile(r"[\x00-\x1f\x7f]").search, "has a control character"),
+    (re.compile(r"[?#]").search, "has a query or a fragment"),
+    (re.compile("%").search, "is percent-encoded"),
+)
+
+
+def read_base(text: str) -> str:
+    """The `base_path` that a text means: "" for the root, or "/docs", decoded, no slash at its end.
+
+    It is a path from the root, whatever it begins with. ValueError says what is wrong with it.
+    """
+    if not text:
+        raise ValueError("is empty")
+    for found, what in _IN_NO_PATH:
+        if found(text):
+            raise ValueError(what)
+    segments: list[str] = []
+    for segment in text.split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return "".join(f"/{segment}" for segment in segments)
+
+
+def below(path: str, base: str) -> str | None:
+    """The path in the folder that a decoded path at or under `base` means; None for any other."""
+    if not base:
+        return path
+    if path == base:
+        return "/"
+    return path[len(base) :] if path.startswith(f"{base}/") else None
+
 
 # The canonical path of a file has nothing percent-encoded that encodeURIComponent leaves alone,
 # and everything else.

@@ -23,6 +23,7 @@ from edgekit.bindings.asset_paths import (
     Found,
     HTMLHandling,
     NotFoundHandling,
+    below,
     decode_path,
     encode_path,
     find,
@@ -68,11 +69,12 @@ class Answer(NamedTuple):
 class Assets:
     """The assets of a Worker; `env.ASSETS` is a Fetcher of `fetch`.
 
-    `site` gives the files as they are now. `navigation`: whether a browser that navigates rather
+    `site` gives the files as they are now, which are served under `base`: "" or a decoded path
+    without a slash at its end. `navigation`: whether a browser that navigates rather
     gets the not-found page than the Worker (from compatibility date 2025-04-01 on).
     """
 
-    __slots__ = ("_html_handling", "_navigation", "_not_found_handling", "_site")
+    __slots__ = ("_base", "_html_handling", "_navigation", "_not_found_handling", "_site")
 
     def __init__(
         self,
@@ -81,8 +83,10 @@ class Assets:
         html_handling: HTMLHandling = "auto-trailing-slash",
         not_found_handling: NotFoundHandling = "none",
         navigation: bool = True,
+        base: str = "",
     ) -> None:
         self._site = site
+        self._base = base
         self._html_handling = html_handling
         self._not_found_handling = not_found_handling
         self._navigation = navigation
@@ -97,7 +101,10 @@ class Assets:
             response = await self.respond(answer, request, gone)
             if response is not None:
                 return response
-        return _with_rules(Response(None, status=404), self._site(), path_of(request), request)
+        nothing, path = Response(None, status=404), path_of(request)
+        if below(decode_path(path), self._base) is None:
+            return nothing
+        return _with_rules(nothing, self._site(), path, request)
 
     def find(
         self,
@@ -115,6 +122,8 @@ class Assets:
         """
         site = self._site()
         path = target = path_of(request)
+        if self._base and below(decode_path(path), self._base) is None:
+            return None
         rewritten = False
         redirect = site.redirects.find(path)
         if redirect is not None:
@@ -134,7 +143,10 @@ class Assets:
                     location = there.href[:cut] + location
                 return Answer(site, path, status, location=location)
             target, rewritten = there.pathname, True
-        name = decode_path(target)
+        asked = decode_path(target)
+        name = below(asked, self._base)
+        if name is None:
+            return Answer(site, path, 404)
         files: Mapping[str, File] = site.files
         if gone:
             files = {each: file for each, file in files.items() if each not in gone}
@@ -148,12 +160,24 @@ class Assets:
             return Answer(site, path, 404) if rewritten else None
         if request.method not in ("GET", "HEAD"):
             return Answer(site, path, 405)
-        canonical = encode_path(name if isinstance(found, Found) else found.path)
+        if not isinstance(found, Found):
+            asked = self._public(found.path)
+        elif name == "/" and found.file is files.get("/index.html"):
+            asked = self._public(name, asked)
+        canonical = encode_path(asked)
         if canonical != target or not isinstance(found, Found):
             url = host.parse_url(request.url)
             search = url.search if url is not None else ""
             return Answer(site, path, 307, location=f"{_root(request)}{canonical}{search}")
         return Answer(site, path, found.status, file=found.file)
+
+    def _public(self, name: str, asked: str = "/") -> str:
+        """The path at which a name in the folder is served; of the first page that depends."""
+        if not self._base or name != "/":
+            return self._base + name
+        if self._html_handling == "none":
+            return asked
+        return self._base if self._html_handling == "drop-trailing-slash" else f"{self._base}/"
 
     async def respond(
         self, answer: Answer, request: Request, gone: set[str], *, direct: bool = False

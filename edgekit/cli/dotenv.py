@@ -24,10 +24,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+=,\\-]+").fullmatch
 
 def change(file: Path, name: str, value: str | None) -> bool:
     """Set a variable, or with None remove it; whether it was there before."""
-    if not _NAME(name):
-        raise ConfigError(
-            f"{name!r} is not a name that a secrets file can have: letters, digits, _"
-        )
+    check(name)
     # What is a link stays one.
     file = Path(os.path.realpath(file))
     text = _read(file)
@@ -41,6 +38,14 @@ def change(file: Path, name: str, value: str | None) -> bool:
     if value is not None or found:
         _write(file, kept)
     return found
+
+
+def check(name: str) -> None:
+    """ConfigError for a name that `change` does not take."""
+    if not _NAME(name):
+        raise ConfigError(
+            f"{name!r} is not a name that a secrets file can have: letters, digits, _"
+        )
 
 
 def names(file: Path) -> list[str]:

@@ -292,9 +292,10 @@ def _read(source: IO[bytes], label: str) -> AsyncIterator[bytes]:
 
 
 async def _write(target: Path, chunks: AsyncIterable[bytes]) -> None:
-    """All of it, or nothing."""
+    """All of it, or nothing; folders that are missing are made, as by wrangler."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        part.parent.mkdir(parents=True, exist_ok=True)
         with _open(part, "wb") as file:
             async for chunk in chunks:
                 file.write(chunk)
@@ -302,7 +303,8 @@ async def _write(target: Path, chunks: AsyncIterable[bytes]) -> None:
     except OSError as error:
         raise click.ClickException(f"{target}: {error.strerror}") from error
     finally:
-        part.unlink(missing_ok=True)
+        if part.exists():  # unlike unlink, no error where a parent is a file
+            part.unlink()
 
 
 def _named(file: IO[bytes]) -> str:

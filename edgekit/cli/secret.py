@@ -11,8 +11,9 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -45,18 +46,91 @@ def _of_worker(command: F) -> F:
 @_of_worker
 def put(key: str, name: str | None, config: str | None, env: str | None) -> None:
     """Set the secret KEY: to what is typed at a prompt, or comes by standard input."""
+    loaded = _load(config, env, name)
+    _check(loaded, key)
+    _set(loaded, key, value_from_user())
+
+
+@secret.command()
+@click.argument("file", required=False, type=click.File("rb"))
+@_of_worker
+def bulk(file: IO[bytes] | None, name: str | None, config: str | None, env: str | None) -> None:
+    """Set all secrets of FILE, or of standard input.
+
+    It is an object in JSON, of which a null deletes that secret, or KEY=VALUE lines as in .env.
+    """
+    loaded = _load(config, env, name)
+    if file is None and sys.stdin.isatty():
+        raise click.UsageError("name a file, or give the secrets by standard input")
+    given = _parsed((file or sys.stdin.buffer).read())
+    for key in given:
+        _check(loaded, key)
+    for key, value in given.items():
+        if value is not None:
+            _set(loaded, key, value)
+        elif not _remove(loaded, key):
+            click.echo(f"There is no secret {key} to delete.", err=True)
+
+
+def _parsed(data: bytes) -> dict[str, str | None]:
+    """What `bulk` is given. The errors name lines and keys, never a value."""
+    from dotenv.parser import parse_stream
+
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise click.ClickException("the secrets are not UTF-8 text") from None
+    given: Any = {}
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            given = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            place = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
+            raise click.ClickException(f"the secrets are not JSON{place}") from None
+        if not isinstance(given, dict):
+            raise click.ClickException("the secrets are no object of names and values")
+    else:
+        for line in parse_stream(StringIO(text)):
+            if line.error:
+                raise click.ClickException(f"line {line.original.line} is not KEY=VALUE")
+            if line.key is not None:
+                given[line.key] = line.value or ""
+    if not given:
+        raise click.ClickException("there are no secrets in it")
+    for key, value in given.items():
+        if value is not None and not isinstance(value, str):
+            raise click.ClickException(f"the value of {key!r} is no string")
+    return given  # type: ignore[no-any-return]
+
+
+def _check(config: Config, key: str) -> None:
     from edgekit.cli import dotenv
     from edgekit.kinds import named
 
-    loaded = _load(config, env, name)
-    kinds = {binding: kind for kind, binding in named(loaded)}
+    dotenv.check(key)
+    kinds = {binding: kind for kind, binding in named(config)}
     if key in kinds:
         raise ConfigError(f"{key} is already the name of one in {kinds[key]}")
-    file = _place(loaded, key)
-    dotenv.change(file, key, value_from_user())
+
+
+def _set(config: Config, key: str, value: str) -> None:
+    from edgekit.cli import dotenv
+
+    file = _place(config, key)
+    dotenv.change(file, key, value)
     click.echo(f"Wrote {key} to {file}.")
-    if loaded.required_secrets and key not in loaded.required_secrets:
-        click.echo(f"It is not read unless secrets.required in {loaded.path} lists it.", err=True)
+    if config.required_secrets and key not in config.required_secrets:
+        click.echo(f"It is not read unless secrets.required in {config.path} lists it.", err=True)
+
+
+def _remove(config: Config, key: str) -> bool:
+    """Whether there was one."""
+    from edgekit.cli import dotenv
+
+    files = [file for file in config.secrets_files() if dotenv.change(file, key, None)]
+    for file in files:
+        click.echo(f"Deleted {key} from {file}.")
+    return bool(files)
 
 
 @secret.command("list")
@@ -81,8 +155,7 @@ def delete(key: str, force: bool, name: str | None, config: str | None, env: str
     from edgekit.cli import dotenv
 
     loaded = _load(config, env, name)
-    files = [file for file in loaded.secrets_files() if key in dotenv.names(file)]
-    if not files:
+    if not any(key in dotenv.names(file) for file in loaded.secrets_files()):
         raise click.ClickException(f"there is no secret {key}")
     # As wrangler does: where nobody can be asked, the answer is yes.
     if not force and sys.stdin.isatty():
@@ -90,25 +163,27 @@ def delete(key: str, force: bool, name: str | None, config: str | None, env: str
         if not click.confirm(question):
             click.echo("Nothing was deleted.")
             return
-    for file in files:
-        dotenv.change(file, key, None)
-        click.echo(f"Deleted {key} from {file}.")
+    _remove(loaded, key)
 
 
 def value_from_user() -> str:
     """A secret value: typed at a prompt, or else all of standard input but the space at its end."""
     if sys.stdin.isatty():
         value: str = click.prompt("Enter a secret value", hide_input=True, prompt_suffix=": ")
+        value = value.rstrip()
     else:
-        data = sys.stdin.buffer.read()
-        try:
-            value = data.decode()
-        except UnicodeDecodeError:
-            raise click.ClickException("the value is not UTF-8 text") from None
-    value = value.rstrip()
+        value = text_of(sys.stdin.buffer.read())
     if not value:
         raise click.ClickException("the value is empty")
     return value
+
+
+def text_of(data: bytes) -> str:
+    """The value that standard input gives."""
+    try:
+        return data.decode().rstrip()
+    except UnicodeDecodeError:
+        raise click.ClickException("the value is not UTF-8 text") from None
 
 
 def _load(path: str | None, env: str | None, name: str | None) -> Config:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
+import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgekit.cli import options
-from edgekit.cli.secret import value_from_user
+from edgekit.cli.secret import text_of, value_from_user
 from edgekit.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgekit.engines.base import Records
 
-MAX_VALUE = 1024  # bytes; the platform's
+MAX_VALUE = 64 * 1024  # bytes; the platform's
+_NAME = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 _PAGE = 1000
 
 
@@ -34,7 +37,7 @@ def secrets_store() -> None:
 
 @secrets_store.group()
 def secret() -> None:
-    """Create, list, update and delete the secrets of a store."""
+    """Create, list, update, duplicate and delete the secrets of a store."""
 
 
 def _on_store(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -95,11 +98,9 @@ async def _run(
 @_on_store
 async def create(records: Records, space: str, name: str, scopes: str, comment: str | None) -> None:
     """Create a secret; its value is typed at a prompt, or comes by standard input."""
-    if any(each["name"] == name for each in await _all(records, space)):
-        raise click.ClickException(f"there is a secret {name!r} already; `update` it")
-    about = {"id": os.urandom(16).hex(), "comment": comment, "scopes": _scopes(scopes)}
-    about["created"] = about["modified"] = _now()
-    await _write(records, space, name, _value(), about)
+    await _check_new(records, space, name)
+    about = _new(scopes, comment)
+    await _write(records, space, name, _checked(value_from_user()), about)
     click.echo(f"Created secret! (ID: {about['id']})")
 
 
@@ -134,16 +135,43 @@ async def get(records: Records, space: str, secret_id: str) -> None:
 async def update(
     records: Records, space: str, secret_id: str, scopes: str | None, comment: str | None
 ) -> None:
-    """Give a secret another value, from a prompt or standard input."""
+    """Give a secret another value, from a prompt or standard input, or other scopes or another comment."""
     about = await _one(records, space, secret_id)
     name = about.pop("name")
+    value = None
+    # At a terminal wrangler asks; elsewhere an empty input is no value.
+    if not sys.stdin.isatty():
+        given = sys.stdin.buffer.read()
+        value = text_of(given) if given.strip() else None
+    elif click.confirm("Do you want to update the secret value?"):
+        value = value_from_user()
+    if value is None and scopes is None and comment is None:
+        raise click.ClickException("give a new value, --scopes or --comment")
     if scopes is not None:
         about["scopes"] = _scopes(scopes)
     if comment is not None:
         about["comment"] = comment
     about["modified"] = _now()
-    await _write(records, space, name, _value(), about)
+    content = await _content(records, space, name) if value is None else _checked(value)
+    await _write(records, space, name, content, about)
     click.echo(f"Updated secret! (ID: {about['id']})")
+
+
+@secret.command()
+@click.option("--secret-id", required=True, metavar="ID", help="The secret's id, or its name.")
+@click.option("--name", required=True, help="The new secret's name.")
+@click.option("--scopes", required=True, help="What may use the new one.")
+@click.option("--comment", help="What the new one is for.")
+@_on_store
+async def duplicate(
+    records: Records, space: str, secret_id: str, name: str, scopes: str, comment: str | None
+) -> None:
+    """Create a secret with the value of another."""
+    source = await _one(records, space, secret_id)
+    await _check_new(records, space, name)
+    about = _new(scopes, comment)
+    await _write(records, space, name, await _content(records, space, source["name"]), about)
+    click.echo(f"Duplicated secret! (ID: {about['id']})")
 
 
 @secret.command()
@@ -159,11 +187,25 @@ async def delete(records: Records, space: str, secret_id: str) -> None:
     click.echo(f"Deleted secret! (ID: {about['id']})")
 
 
-def _value() -> bytes:
-    value = value_from_user().encode()
+def _checked(text: str) -> bytes:
+    value = text.encode()
     if len(value) > MAX_VALUE:
         raise click.ClickException(f"the value has {len(value)} bytes; at most {MAX_VALUE}")
     return value
+
+
+async def _check_new(records: Records, space: str, name: str) -> None:
+    if not _NAME(name):
+        raise click.ClickException(f"{name!r}: a secret's name has letters, digits, _ and - only")
+    if any(each["name"] == name for each in await _all(records, space)):
+        raise click.ClickException(f"there is a secret {name!r} already; `update` it")
+
+
+def _new(scopes: str, comment: str | None) -> dict[str, Any]:
+    about: dict[str, Any] = {"id": os.urandom(16).hex(), "comment": comment}
+    about["scopes"] = _scopes(scopes)
+    about["created"] = about["modified"] = _now()
+    return about
 
 
 def _scopes(text: str) -> list[str]:
@@ -199,6 +241,15 @@ async def _one(records: Records, space: str, secret_id: str) -> dict[str, Any]:
         if secret_id in (about["id"], about["name"]):
             return about
     raise click.ClickException(f"there is no secret {secret_id!r} in this store")
+
+
+async def _content(records: Records, space: str, name: str) -> bytes:
+    from edgekit import host
+
+    record = await records.get(space, name.encode(), now=host.now())
+    if record is None:
+        raise click.ClickException(f"the secret {name!r} is not there any more")
+    return b"".join(record.value)
 
 
 async def _write(

@@ -5,7 +5,8 @@
         GREETING: Literal["Hello", "Hi"]     # its values in all environments; str with --no-strict-vars
         API_KEY: str                         # a secret
 
-Names and options are wrangler's. Without --env the variables are those of all environments together.
+Names and options are wrangler's. Without --env the names are those of all environments together: a
+variable that one of them lacks is None there, and a binding that one lacks is not looked for at the start.
 The same configuration gives the same file, byte for byte. It is for a Worker here and on the platform.
 """
 
@@ -14,9 +15,10 @@ from __future__ import annotations
 import json
 import keyword
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from edgekit.config import Config
 
 _USUAL = "worker_configuration.py"
+_MADE = '"""Made by `edgekit types`'
+_LITERAL = re.compile(r"Literal\[.*\]").sub
 
 _CLASSES = {
     "ai": "Ai",
@@ -104,6 +108,8 @@ def types(
             click.echo(f"{file} is up to date.")
         elif current == text:
             click.echo(f"{file} was up to date.")
+        elif current and not current.startswith(_MADE):
+            raise click.ClickException(f"{file} was not made by `edgekit types`: name another file")
         else:
             file.write_text(text, "utf-8")
             click.echo(f"Wrote {env_interface} to {file}.")
@@ -112,27 +118,40 @@ def types(
 
 
 def _module(configs: list[Config], name: str, source: str, *, strict: bool) -> str:
-    lines, comments = [], []
+    lines: list[str] = []
+    elsewhere: list[str] = []
+    comments = []
     used = {"Env"}
-    literal = mixed = False
-    for field, kind in _fields(configs, strict=strict):
-        if not field.isidentifier() or keyword.iskeyword(field) or field.startswith("_"):
-            comments.append(f'    # env["{field}"]: {kind}')
+    typing = set()
+    for field in _fields(configs, strict=strict):
+        kind = " | ".join(field.types)
+        if not field.name.isidentifier() or keyword.iskeyword(field.name) or field.name[0] == "_":
+            comments.append(f'    # env["{field.name}"]: {kind}')
             continue
-        lines.append(f"    {field}: {kind}")
-        used |= {kind} & set(_CLASSES.values())
-        literal = literal or kind.startswith("Literal")
-        mixed = mixed or "Any" in kind.split("Literal")[0]
-    imports = []
-    if literal or mixed:
-        imports += [f"from typing import {', '.join(['Any'] * mixed + ['Literal'] * literal)}", ""]
+        if field.binding and (len(field.types) > 1 or not field.everywhere):
+            into = elsewhere
+        else:
+            into = lines
+            if not field.everywhere:
+                kind += " = None" if kind == "Any" else " | None = None"
+        into.append(f"    {field.name}: {kind}")
+        used |= set(field.types) & set(_CLASSES.values())
+        typing |= {"Any"} if "Any" in _LITERAL("", kind) else set()
+        typing |= {"Literal"} if "Literal[" in kind else set()
+    if elsewhere:
+        typing.add("TYPE_CHECKING")
+        lines.append("    if TYPE_CHECKING:  # not in every environment, or another thing there")
+        lines += [f"    {line}" for line in elsewhere]
+    imports = (
+        [f"from typing import {', '.join(sorted(typing, key=_as_imported))}", ""] if typing else []
+    )
     imports.append(f"from edgekit import {', '.join(sorted(used, key=str.lower))}")
     if len(imports[-1]) > 88:
         names = "".join(f"    {each},\n" for each in sorted(used, key=str.lower))
         imports[-1] = f"from edgekit import (\n{names})"
     return "\n".join(
         [
-            f'"""Made by `edgekit types` from {source}; make it anew instead of changing it."""',
+            f'{_MADE} from {source}; make it anew instead of changing it."""',
             "",
             *imports,
             "",
@@ -147,40 +166,54 @@ def _module(configs: list[Config], name: str, source: str, *, strict: bool) -> s
     )
 
 
-def _fields(configs: list[Config], *, strict: bool) -> Iterator[tuple[str, str]]:
-    """Each name in env with its type, bindings first."""
+def _as_imported(name: str) -> tuple[bool, str]:
+    """Where sorters of imports put it: constants first."""
+    return (not name.isupper(), name)
+
+
+class _Field(NamedTuple):
+    """A name in env. `types` are those it has, in one environment or another."""
+
+    name: str
+    types: list[str]
+    binding: bool  # in at least one of them
+    everywhere: bool
+
+
+def _fields(configs: list[Config], *, strict: bool) -> Iterator[_Field]:
+    """Each name in env, bindings first."""
     from edgekit.kinds import named
 
-    bindings: dict[str, str] = {}
-    for config in configs:
-        for kind, name in named(config):
-            bindings.setdefault(name, _CLASSES[kind])
-    yield from bindings.items()
-    secrets = {
-        name for config in configs for name in (*config.required_secrets, *config.secret_names())
-    }
+    classes: dict[str, list[str]] = {}
+    secrets: dict[str, int] = {}  # in how many environments
     values: dict[str, list[Any]] = {}
     for config in configs:
+        for kind, name in named(config):
+            classes.setdefault(name, []).append(_CLASSES[kind])
+        those = {*config.required_secrets, *config.secret_names()}
+        for name in those:
+            secrets[name] = secrets.get(name, 0) + 1
         for name, value in config.vars.items():
-            values.setdefault(name, []).append(value)
-    for name, each in values.items():
-        if name not in bindings and name not in secrets:
-            yield name, _type(each, strict=strict)
-    for name in sorted(secrets - bindings.keys()):
-        yield name, "str"
+            if name not in those:
+                values.setdefault(name, []).append(value)
+    for name in dict.fromkeys((*classes, *values, *sorted(secrets))):
+        bound, given, secret = classes.get(name, []), values.get(name, []), secrets.get(name, 0)
+        types = [*dict.fromkeys(bound), *_types(given, secret=bool(secret), strict=strict)]
+        number = len(bound) + len(given) + secret
+        yield _Field(name, types, bool(bound), number == len(configs))
 
 
-def _type(values: list[Any], *, strict: bool) -> str:
+def _types(values: list[Any], *, secret: bool, strict: bool) -> list[str]:
     kinds = [type(value) for value in values]
-    if strict and all(kind in (str, int) for kind in kinds):
+    if strict and values and not secret and all(kind in (str, int) for kind in kinds):
         literals = dict.fromkeys(_literal(value) for value in values)
-        return f"Literal[{', '.join(literals)}]"
-    shown = dict.fromkeys(_JSON.get(kind, "Any") for kind in kinds)
+        return [f"Literal[{', '.join(literals)}]"]
+    shown = dict.fromkeys(_JSON.get(kind, "Any") for kind in [str] * secret + kinds)
     if "Any" in shown:
-        return "Any"
+        return ["Any"]
     if "float" in shown:
         shown.pop("int", None)
-    return " | ".join(shown)
+    return list(shown)
 
 
 _JSON: dict[type, str] = {

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import host
+from edgekit.bindings.asset_paths import read_base
 from edgekit.bindings.asset_rules import (
     HeaderRules,
     Redirects,
@@ -38,6 +39,7 @@ from edgekit.config import Config
 from edgekit.engines.tree import File, Tree
 from edgekit.errors import ConfigError
 from edgekit.kinds import AssetsConfig
+from edgekit.runtime.image_guards import guarded
 from edgekit.web.request import Request
 from edgekit.web.response import Response
 from edgekit.worker import Dispatch, Worker
@@ -89,12 +91,17 @@ def make_assets(config: Config, worker: Worker) -> Assets | None:
     if assets is None:
         return None
     _check(assets, not isinstance(worker, AssetsOnly))
+    try:
+        base = read_base(assets.base_path) if assets.base_path is not None else ""
+    except ValueError as error:
+        raise ConfigError(f"assets.base_path: {assets.base_path!r} {error}") from None
     flags = config.compatibility_flags
     since = config.compatibility_date
     return Assets(
         _sites(config, assets),
         html_handling=assets.html_handling,
         not_found_handling=assets.not_found_handling,
+        base=base,
         navigation="assets_navigation_prefers_asset_serving" in flags
         or (
             "assets_navigation_has_no_effect" not in flags
@@ -105,10 +112,14 @@ def make_assets(config: Config, worker: Worker) -> Assets | None:
 
 def in_front(assets: Assets | None, config: Config, worker: Worker, dispatch: Dispatch) -> Dispatch:
     """What answers requests: the assets, or else `dispatch`, which ends at the Worker."""
-    first = config.assets.run_worker_first if config.assets is not None else True
-    if assets is None or first is True:
+    if assets is None or config.assets is None:
         return dispatch
     alone = isinstance(worker, AssetsOnly)
+    if not alone:
+        dispatch = guarded(dispatch, worker)
+    first = config.assets.run_worker_first
+    if first is True:
+        return dispatch
     for_assets = for_worker = None
     if first:
         negative = [rule[1:] for rule in first if rule.startswith("!")]

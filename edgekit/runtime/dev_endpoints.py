@@ -5,7 +5,8 @@
 with `format=json` as `{"outcome": ..., "noRetry": ...}`. `time` is in milliseconds since 1970.
 POST `/cdn-cgi/handler/email?from=&to=` gives its body to the email handler; with `format=json` the answer
 says what the handler did with it.
-As with wrangler they are for this machine alone: another Host, or the Origin of another page, is 403.
+As with wrangler they, and all under /cdn-cgi/, are for this machine alone: another Host, or the Origin
+of another page, is 403.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from edgekit import host
 from edgekit.bindings.scheduled import ScheduledController
 from edgekit.context import ExecutionContext
-from edgekit.errors import EmailError, HTTPError, UnsupportedError
+from edgekit.errors import HTTPError, UnsupportedError
 from edgekit.web.request import Request
 from edgekit.web.response import Response
 from edgekit.worker import Dispatch
@@ -30,12 +31,6 @@ _SCHEDULED = ("/cdn-cgi/handler/scheduled", "/cdn-cgi/local/scheduled", "/cdn-cg
 _EMAIL = ("/cdn-cgi/handler/email", "/cdn-cgi/local/email")
 _HERE = frozenset(["localhost", "127.0.0.1", "[::1]"])
 
-_MAX_EMAIL = 25 * 1024 * 1024  # bytes
-_NO_EMAIL = (
-    "Invalid email. Your request must include URL parameters specifying the `from` and `to` addresses,"
-    " as well as an email in the body"
-)
-
 Run = Callable[[str, Any], Awaitable[Any]]  # Isolate.run_to_end
 
 
@@ -45,14 +40,18 @@ def in_front(dispatch: Dispatch, run: Run, smtp: str | None) -> Dispatch:
     async def answer(request: Request, env: Any, ctx: ExecutionContext) -> Any:
         path = request.path
         if path == "/__scheduled":
+            _check_place(request)
             await _scheduled(request, run)
             return "Ran scheduled event"
         if not path.startswith("/cdn-cgi/"):
             return await dispatch(request, env, ctx)
+        _check_place(request)
         if path in _SCHEDULED:
             return await _scheduled(request, run)
         if path in _EMAIL:
-            return await _email(request, run, smtp)
+            from edgekit.runtime.dev_email import handle_email
+
+            return await handle_email(request, run, smtp)
         if path.startswith(_HANDLERS):
             known = f'"{_SCHEDULED[0]}" or "{_EMAIL[0]}"'
             text = f'"{path}" is not a valid handler. Did you mean to use {known}?'
@@ -63,7 +62,6 @@ def in_front(dispatch: Dispatch, run: Run, smtp: str | None) -> Dispatch:
 
 
 async def _scheduled(request: Request, run: Run) -> Response:
-    _check_place(request)
     query = request.query
     moment: float | None = None
     if time := query.get("time"):
@@ -73,53 +71,15 @@ async def _scheduled(request: Request, run: Run) -> Response:
             return Response(text, status=500)
         moment = int(number[1])
     controller = ScheduledController(query.get("cron") or "", moment)
-    outcome = await _outcome_of("scheduled", controller, run)
+    outcome = await outcome_of("scheduled", controller, run)
     status = 200 if outcome == "ok" else 500
     if query.get("format") == "json":
         return Response.json({"outcome": outcome, "noRetry": controller._no_retry}, status=status)
     return Response(outcome, status=status)
 
 
-async def _email(request: Request, run: Run, smtp: str | None) -> Response:
-    # Imported here: few Workers take email, and it takes a tenth of the start.
-    from edgekit.bindings.email_incoming import ForwardableEmailMessage
-    from edgekit.runtime.mail import post_of
-
-    _check_place(request)
-    query = request.query
-    sender, to = query.get("from"), query.get("to")
-    raw = await request.bytes()
-    if not (raw and sender and to):
-        return Response(_NO_EMAIL, status=400)
-    if len(raw) > _MAX_EMAIL:
-        return Response("Email message size is bigger than the limit of 25MiB.", status=400)
-    try:
-        message = ForwardableEmailMessage(sender, to, raw, post_of(smtp))
-    except (ValueError, EmailError) as error:
-        return Response(f"Email could not be parsed: {error}", status=400)
-    outcome = await _outcome_of("email", message, run)
-    did = message.outcome
-    status = 200 if outcome == "ok" else 500
-    if query.get("format") != "json":
-        if outcome == "ok" and did.reject_reason is not None:
-            text = f"Worker rejected email with the following reason: {did.reject_reason}"
-            return Response(text, status=400)
-        return Response(
-            "Worker successfully processed email" if outcome == "ok" else outcome, status=status
-        )
-    replies = [{"sender": m.sender, "raw": m.raw.decode("utf-8", "replace")} for m in did.replies]
-    result: dict[str, Any] = {
-        "outcome": outcome,
-        "rejectReason": did.reject_reason,
-        "forwards": [{"recipient": to} for mail in did.forwards for to in mail.recipients],
-        "replies": replies,
-    }
-    if did.reject_reason is None:
-        del result["rejectReason"]
-    return Response.json(result, status=status)
-
-
-async def _outcome_of(kind: str, subject: Any, run: Run) -> str:
+async def outcome_of(kind: str, subject: Any, run: Run) -> str:
+    """Run a handler to its end: "ok" or "exception", which is logged."""
     try:
         await run(kind, subject)
     except Exception as error:

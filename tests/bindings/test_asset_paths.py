@@ -11,9 +11,11 @@ from edgekit.bindings.asset_paths import (
     HTMLHandling,
     Moved,
     NotFoundHandling,
+    below,
     decode_path,
     encode_path,
     find,
+    read_base,
 )
 
 AUTO, FORCE, DROP, NONE = get_args(HTMLHandling)
@@ -146,3 +148,52 @@ def test_the_canonical_path_is_encoded_as_encode_uri_component_does() -> None:
     assert encode_path("/a-_.!~*'()Z9/é $&+,;=:@%") == (
         "/a-_.!~*'()Z9/%C3%A9%20%24%26%2B%2C%3B%3D%3A%40%25"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "base"),
+    [
+        ("/", ""),
+        ("/./", ""),
+        ("..", ""),
+        ("docs", "/docs"),
+        ("/docs", "/docs"),
+        ("/docs/", "/docs"),
+        ("./docs", "/docs"),
+        ("../../docs", "/docs"),
+        ("/a//b", "/a/b"),
+        ("/a/./b/../c", "/a/c"),
+        ("/a/b:c", "/a/b:c"),
+        ("/1a:b", "/1a:b"),
+        ("/café/naïve", "/café/naïve"),
+    ],
+)
+def test_a_base_is_a_path_from_the_root(text: str, base: str) -> None:
+    assert read_base(text) == base
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "is empty"),
+        ("https://x.com/docs", "is a URL"),
+        ("data:text", "is a URL"),
+        ("//x.com/docs", "is a URL"),
+        ("/a\\b", "has a backslash"),
+        ("/docs?lang=en", "has a query"),
+        ("/docs#intro", "or a fragment"),
+        ("/docs%2Fapi", "is percent-encoded"),
+        ("/docs\x01api", "has a control character"),
+        ("/docs\x7f", "has a control character"),
+    ],
+)
+def test_what_is_no_base(text: str, what: str) -> None:
+    with pytest.raises(ValueError, match=what):
+        read_base(text)
+
+
+def test_what_lies_below_a_base() -> None:
+    assert below("/a/b", "") == "/a/b"
+    assert below("/docs", "/docs") == below("/docs/", "/docs") == "/"
+    assert below("/docs/a/", "/docs") == "/a/"
+    assert below("/docs-other/a", "/docs") is below("/", "/docs") is below("/a", "/docs") is None

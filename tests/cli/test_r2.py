@@ -132,7 +132,10 @@ def test_what_is_not_there_or_not_right_is_said(folder: Path) -> None:
     done(*put, "--file", "in")
     (folder / "k").mkdir()
     assert "k is a directory: say which file with --file" in refused("object", "get", "photos/k")
-    assert "No such file or directory" in refused("object", "get", "photos/k", "-f", "no/where")
+    assert "in/k: " in refused("object", "get", "photos/k", "-f", "in/k")
+    assert "in/a/k: " in refused("object", "get", "photos/k", "-f", "in/a/k")
+    done("object", "get", "photos/k", "-f", "new/folder/k")
+    assert (folder / "new/folder/k").read_bytes() == (folder / "in").read_bytes()
 
 
 def test_where_a_file_names_buckets_another_name_is_an_error(folder: Path) -> None:

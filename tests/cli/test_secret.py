@@ -7,6 +7,7 @@ import os
 import stat
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
@@ -189,6 +190,58 @@ def test_files_that_cannot_be_read_or_written(
     assert (folder / ".dev.vars").read_text() == "A=1\n"
 
 
+def bulk(text: str | bytes, *arguments: str) -> str:
+    result = secret("bulk", *arguments, stdin=text)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_many_at_once_from_json(folder: Path) -> None:
+    put("OLD", value="hunter1")
+    output = bulk('{"KEY": "hunter2", "NO_VALUE": "", "OLD": null, "NONE": null}')
+    file = folder / ".dev.vars"
+    assert output.splitlines() == [
+        f"Wrote KEY to {file}.",
+        f"Wrote NO_VALUE to {file}.",
+        f"Deleted OLD from {file}.",
+        "There is no secret NONE to delete.",
+    ]
+    assert load().variables() == {"KEY": "hunter2", "NO_VALUE": ""}
+
+
+def test_many_at_once_from_a_file_of_lines(folder: Path) -> None:
+    (folder / "given.env").write_text(
+        "# mine\nexport KEY='a $b'\nLINES=\"c\nd\"\nALONE\nKEY=last\n"
+    )
+    bulk("", "given.env", "-e", "staging")
+    assert load(env="staging").variables() == {"KEY": "last", "LINES": "c\nd", "ALONE": ""}
+    assert load().variables() == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ("", "there are no secrets"),
+        ("# nothing", "there are no secrets"),
+        ("{}", "there are no secrets"),
+        ("[]", "no object of names and values"),
+        ('{"KEY": "hunter2", ', "are not JSON: "),
+        ("[" * 100_000, "are not JSON"),
+        ("KEY=hunter2\nhunter2 hunter2\n", "line 2 is not KEY=VALUE"),
+        ('{"KEY": "hunter2", "B": 2}', "the value of 'B' is no string"),
+        ('{"KEY": "hunter2", "a-b": "hunter2"}', "'a-b' is not a name"),
+        ('{"KEY": "hunter2", "KV": "hunter2"}', "already the name of one in kv_namespaces"),
+        (b"KEY=\xff", "not UTF-8"),
+    ],
+)
+def test_of_many_with_a_fault_none_is_written(folder: Path, given: str | bytes, error: str) -> None:
+    (folder / "wrangler.jsonc").write_text('{"kv_namespaces": [{"binding": "KV"}]}')
+    said = refused("bulk", stdin=given)
+    assert error in said
+    assert "hunter2" not in said
+    assert not (folder / ".dev.vars").exists()
+
+
 class Terminal:
     def isatty(self) -> bool:
         return True
@@ -202,6 +255,10 @@ def test_at_a_terminal_it_prompts_and_asks(
     monkeypatch.setattr("click.prompt", lambda *args, **kwargs: "typed")
     assert module.value_from_user() == "typed"
     monkeypatch.setattr("click.confirm", lambda question: False)
+    many = module.bulk.callback
+    assert many is not None
+    with pytest.raises(click.UsageError, match="name a file"):
+        many(file=None, name=None, config=None, env=None)
     run = module.delete.callback
     assert run is not None
     run(key="KEY", force=False, name=None, config=None, env=None)

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgekit.app import App
+from edgekit.cli import secrets_store as module
 from edgekit.cli.main import main
 from edgekit.runtime.isolate import Isolate
 
@@ -26,6 +27,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "wrangler.json").write_text(json.dumps(FILE))
     return tmp_path
+
+
+class Terminal:
+    def isatty(self) -> bool:
+        return True
 
 
 def secret(*arguments: str, stdin: str = "value") -> Result:
@@ -82,6 +88,48 @@ def test_list_and_get_show_all_but_the_value() -> None:
     assert "List request returned no secrets." in refused("list", "other")
 
 
+def test_an_update_without_a_value_keeps_it() -> None:
+    create("api", "hunter2")
+    done("update", "s1", "--secret-id", "api", "--comment", "new", stdin="")
+    assert asyncio.run(bound()) == "hunter2"
+    (listed,) = json.loads(done("list", "s1", "--json"))
+    assert (listed["comment"], listed["scopes"]) == ("new", ["workers", "other"])
+    assert "give a new value, --scopes or --comment" in refused(
+        "update", "s1", "--secret-id", "api", stdin="\n"
+    )
+
+
+@pytest.mark.parametrize(("yes", "value"), [(True, "typed"), (False, "hunter2")])
+def test_at_a_terminal_an_update_asks_for_the_value(
+    monkeypatch: pytest.MonkeyPatch, yes: bool, value: str
+) -> None:
+    create("api", "hunter2")
+    monkeypatch.setattr(module.sys, "stdin", Terminal())
+    monkeypatch.setattr("click.confirm", lambda question: yes)
+    monkeypatch.setattr("click.prompt", lambda *args, **kwargs: "typed")
+    run = module.update.callback
+    assert run is not None
+    run("s1", False, None, None, None, secret_id="api", scopes="workers", comment=None)
+    assert asyncio.run(bound()) == value
+
+
+def test_a_duplicate_has_the_value_and_its_own_name() -> None:
+    create("first", "hunter2")
+    arguments = ("--name", "api", "--scopes", "workers", "--comment", "why")
+    output = done("duplicate", "s1", "--secret-id", "first", *arguments)
+    assert asyncio.run(bound()) == "hunter2"
+    listed = {each["name"]: each for each in json.loads(done("list", "s1", "--json"))}
+    assert output == f"Duplicated secret! (ID: {listed['api']['id']})\n"
+    assert listed["api"]["id"] != listed["first"]["id"]
+    assert (listed["api"]["comment"], listed["api"]["scopes"]) == ("why", ["workers"])
+    assert "there is a secret 'api' already" in refused(
+        "duplicate", "s1", "--secret-id", "first", *arguments
+    )
+    assert "there is no secret 'none'" in refused(
+        "duplicate", "s1", "--secret-id", "none", "--name", "b", "--scopes", "workers"
+    )
+
+
 def test_delete_takes_an_id_or_a_name() -> None:
     first, second = create("a"), create("b")
     assert done("delete", "s1", "--secret-id", first) == f"Deleted secret! (ID: {first})\n"
@@ -102,8 +150,14 @@ def test_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "there is a secret 'a' already; `update` it" in refused(*arguments)
     assert "No such option '--value'" in refused(*arguments, "--value", "x").replace(":", "")
     assert "edgekit's stores are local" in refused("list", "s1", "--remote")
-    assert "the value has 1025 bytes" in refused(
-        "create", "s1", "--name", "b", "--scopes", "workers", stdin="x" * 1025
+    longest = "x" * 65_536
+    done("create", "s1", "--name", "b-_1", "--scopes", "workers", stdin=longest)
+    assert "the value has 65537 bytes" in refused(
+        "create", "s1", "--name", "c", "--scopes", "workers", stdin=longest + "x"
     )
+    for name in ("", "a b", "a.b", "é", "a\n"):
+        assert "letters, digits, _ and - only" in refused(
+            "create", "s1", "--name", name, "--scopes", "workers"
+        )
     monkeypatch.setenv("EDGEKIT_STORE", "memory:")
     assert "out of reach" in refused("list", "s1")

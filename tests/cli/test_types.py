@@ -40,7 +40,7 @@ FILE: dict[str, Any] = {
 EXPECTED = '''\
 """Made by `edgekit types` from wrangler.json; make it anew instead of changing it."""
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit import Env, Fetcher, KVNamespace, WorkerVersionMetadata
 
@@ -48,17 +48,18 @@ from edgekit import Env, Fetcher, KVNamespace, WorkerVersionMetadata
 class AppEnv(Env):
     """The bindings, variables and secrets of wrangler.json."""
 
-    KV: KVNamespace
-    API: Fetcher
-    VERSION: WorkerVersionMetadata
     TEXT: Literal['a "quoted"\\n text é', "b"]
     COUNT: float
-    RATIO: float
-    FLAG: bool
+    RATIO: float | None = None
+    FLAG: bool | None = None
     LIST: list[Any] | dict[str, Any]
-    NOTHING: Any
-    ONLY: Literal["s"]
-    TOKEN: str
+    NOTHING: Any = None
+    ONLY: Literal["s"] | None = None
+    TOKEN: str | None = None
+    if TYPE_CHECKING:  # not in every environment, or another thing there
+        KV: KVNamespace
+        API: Fetcher
+        VERSION: WorkerVersionMetadata
     # env["lambda"]: Literal["x"]
 '''
 
@@ -106,6 +107,39 @@ def test_one_environment_alone() -> None:
     assert "KV" not in text
 
 
+def test_a_name_may_be_another_thing_in_each_environment() -> None:
+    configure(
+        {
+            "kv_namespaces": [{"binding": "A"}, {"binding": "B"}, {"binding": "C"}],
+            "vars": {"D": 1},
+            "env": {
+                "p": {
+                    "kv_namespaces": [{"binding": "A"}],
+                    "r2_buckets": [{"binding": "B"}],
+                    "vars": {"C": {}},
+                    "secrets": {"required": ["D"]},
+                }
+            },
+        }
+    )
+    assert written().endswith(
+        """
+    A: KVNamespace
+    D: str | int
+    if TYPE_CHECKING:  # not in every environment, or another thing there
+        B: KVNamespace | R2Bucket
+        C: KVNamespace | dict[str, Any]
+"""
+    )
+
+
+def test_another_file_is_not_overwritten() -> None:
+    Path("mine.py").write_text("# mine\n")
+    assert "was not made by `edgekit types`" in types("mine.py").stderr
+    assert "is out of date" in types("mine.py", "--check").stderr
+    assert Path("mine.py").read_text() == "# mine\n"
+
+
 def test_types_without_values_and_another_name() -> None:
     text = written("--no-strict-vars", "--env-interface", "Mine")
     assert "class Mine(Env):" in text
@@ -127,7 +161,7 @@ def test_many_bindings_are_imported_on_lines_of_their_own() -> None:
     configure(
         {
             "kv_namespaces": [{"binding": "A"}],
-            "r2_buckets": [{"binding": "B", "bucket_name": "b"}],
+            "r2_buckets": [{"binding": "B", "bucket_name": "bbb"}],
             "d1_databases": [{"binding": "C", "database_name": "c"}],
             "analytics_engine_datasets": [{"binding": "D"}],
             "version_metadata": {"binding": "V"},
@@ -141,21 +175,31 @@ def test_an_empty_configuration_is_an_empty_class() -> None:
     assert written().endswith('"""The bindings, variables and secrets of wrangler.json."""\n')
 
 
+@pytest.mark.parametrize(
+    ("environment", "values"),
+    [
+        ("", {"COUNT": 3, "TOKEN": "t", "FLAG": True, "ONLY": None}),
+        ("staging", {"COUNT": 1.5, "TOKEN": None, "FLAG": None, "ONLY": "s"}),
+    ],
+)
 async def test_what_it_writes_is_what_an_app_declares(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, environment: str, values: dict[str, Any]
 ) -> None:
-    (folder / ".dev.vars").write_text("TOKEN=t\n")
-    file = {**FILE, "vars": {**FILE["vars"], "COUNT": 3}}
-    del file["env"], file["services"]
+    file = {**FILE}
+    if not environment:
+        (folder / ".dev.vars").write_text("TOKEN=t\n")
+    del file["services"]
     configure(file)
     written("made_for_a_test.py", to="made_for_a_test.py")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setitem(sys.modules, "made_for_a_test", None)
     del sys.modules["made_for_a_test"]  # and again after the test
     declared = importlib.import_module("made_for_a_test").AppEnv
+    monkeypatch.setenv("CLOUDFLARE_ENV", environment)
     async with TestClient(App(declared)) as client:
         env: Any = client.env
-        assert (env.COUNT, env.TOKEN, env.FLAG) == (3, "t", True)
+        assert {name: getattr(env, name) for name in values} == values
+        assert ("KV" in env) == (not environment)
 
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

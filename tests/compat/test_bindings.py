@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edgekit.compat.bindings import Binding
+from edgekit.compat.bindings import Binding, Function
 from edgekit.compat.convert import Buffer, Date, from_user, to_user
 from edgekit.compat.rpc import python_from_rpc, python_to_rpc
 from edgekit.testing.client import TestClient
@@ -17,7 +17,7 @@ from tests.compat.loading import Load
 HEAD = "from workers import Response, WorkerEntrypoint\n"
 ALL: dict[str, Any] = {
     "kv_namespaces": [{"binding": "KV", "id": "kv"}],
-    "r2_buckets": [{"binding": "R2", "bucket_name": "r2"}],
+    "r2_buckets": [{"binding": "R2", "bucket_name": "r2-bucket"}],
     "d1_databases": [{"binding": "DB", "database_name": "db", "database_id": "db"}],
     "queues": {"producers": [{"binding": "QUEUE", "queue": "jobs"}]},
 }
@@ -138,6 +138,42 @@ class Default(WorkerEntrypoint):
     assert answer == ["Response", {"method": "PUT"}, ["memoryview", "Date"], 1, "x", 2020, 6]
 
 
+async def test_what_bindings_return_has_to_py_as_when_it_was_javascripts(env: Any):
+    await env.DB.exec("CREATE TABLE t (a INTEGER, b TEXT)")
+    await env.DB.prepare("INSERT INTO t VALUES (1, NULL)").run()
+    result = await env.DB.prepare("SELECT * FROM t").all()
+    row = {"a": 1, "b": None}
+    assert (result.results.to_py(), result.results[0].to_py(), result.to_py()["results"]) == (
+        [row],
+        row,
+        [row],
+    )
+    assert {type(each) for each in result.to_py()["results"]} == {dict}
+    assert (await env.DB.prepare("SELECT * FROM t").first()).to_py() == row
+    assert result.results.length == len(result.results) == 1
+    assert (await env.DB.prepare("SELECT * FROM t").raw()).to_py() == [[1, None]]
+    await env.KV.put("k", '{"a": [{"b": 1}]}', metadata={"m": [1]})
+    assert (await env.KV.get("k", "json")).to_py() == {"a": [{"b": 1}]}
+    assert (await env.KV.list()).to_py()["keys"] == [{"name": "k", "metadata": {"m": [1]}}]
+    assert (await env.KV.get_with_metadata("k")).metadata.to_py() == {"m": [1]}
+    await env.R2.put("o", b"x", customMetadata={"c": "d"}, httpMetadata={"contentType": "a/b"})
+    listed = await env.R2.list()
+    assert (listed.objects.length, listed.delimitedPrefixes.to_py()) == (1, [])
+    assert listed.objects[0].to_py() is listed.objects[0]
+    found = await env.R2.head("o")
+
+    assert (found.customMetadata.to_py(), found.httpMetadata.to_py()) == (
+        {"c": "d"},
+        {"contentType": "a/b"},
+    )
+
+
+async def test_only_functions_can_be_called(env: Any):
+    statement = env.DB.prepare("SELECT 1")
+    assert not any(map(callable, (env.KV, env.DB, statement, statement.bind(), env.QUEUE)))
+    assert callable(statement.bind)
+
+
 def test_dates_keep_their_moment():
     moment = datetime(2026, 1, 31, 12, 0, 0, 123000, UTC)
     date = to_user(moment)
@@ -167,7 +203,7 @@ def test_buffers():
 
 
 def test_a_wrapped_function_converts_too():
-    binding = Binding(lambda *args, **kwargs: [args, kwargs, b"x"])
+    binding = Function(lambda *args, **kwargs: [args, kwargs, b"x"])
     result = binding(Date(2020, 1, 1), a=Binding(5))
     assert result[1] == {"a": 5}
     assert result[0][0].tzinfo is not None

@@ -190,14 +190,15 @@ async def test_all_other_paths_are_the_apps(client: TestClient) -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "path", ["/cdn-cgi/handler/scheduled", "/cdn-cgi/local/email", "/__scheduled"]
+    "path",
+    ["/cdn-cgi/handler/scheduled", "/cdn-cgi/local/email", "/__scheduled", "/cdn-cgi/other"],
 )
 async def test_another_page_may_not_use_them(
     client: TestClient, world: World, path: str, headers: dict[str, str], status: int
 ) -> None:
     response = await client.get(path, headers=headers)
     assert response.status == (400 if "email" in path and status == 200 else status)
-    assert bool(world.seen) == (status == 200 and "email" not in path)
+    assert bool(world.seen) == (status == 200 and "scheduled" in path)
 
 
 async def test_in_production_they_are_not_there(
@@ -224,7 +225,7 @@ def mailbox(world: World) -> World:
         if name == "boom":
             raise RuntimeError("mail boom")
         if name == "forward":
-            await message.forward("other@x.z")
+            await message.forward("other@x.z", {"X-More": "1"})
         if name == "reply":
             await message.reply(text="Thank you")
 
@@ -256,6 +257,7 @@ async def test_an_email_that_is_rejected(mailbox: World, client: TestClient) -> 
         "rejectReason": "no thanks",
         "forwards": [],
         "replies": [],
+        "events": [{"type": "reject", "timestamp": "2027-01-15T08:00:00.000Z"}],
     }
 
 
@@ -263,16 +265,25 @@ async def test_an_email_whose_handler_fails(mailbox: World, client: TestClient) 
     assert (await send(client, "?from=a@x.z&to=boom@x.z"))[0] == 500
     status, text = await send(client, "?from=a@x.z&to=boom@x.z&format=json")
     assert status == 500
-    assert json.loads(text) == {"outcome": "exception", "forwards": [], "replies": []}
+    nothing = {"forwards": [], "replies": [], "events": []}
+    assert json.loads(text) == {"outcome": "exception", **nothing}
 
 
 async def test_what_is_forwarded_and_replied_is_told_and_leaves_as_email_does(
     mailbox: World, client: TestClient, development: Path
 ) -> None:
     _, text = await send(client, "?from=a@x.z&to=forward@x.z&format=json")
-    assert json.loads(text)["forwards"] == [{"recipient": "other@x.z"}]
+    told = json.loads(text)
+    [forward], [event] = told["forwards"], told["events"]
+    id = forward.pop("messageId")
+    assert id
+    assert forward == {"recipient": "other@x.z", "headers": [["x-more", "1"]]}
+    assert event.pop("timestamp")
+    assert event == {"type": "forward", "messageId": id}
     _, text = await send(client, "?from=a@x.z&to=reply@x.z&format=json")
-    [reply] = json.loads(text)["replies"]
+    told = json.loads(text)
+    [reply], [event] = told["replies"], told["events"]
+    assert (event["type"], event["messageId"]) == ("reply", reply["messageId"])
     assert reply["sender"] == "reply@x.z"
     assert "Thank you" in reply["raw"]
     assert len(list((development / ".edgekit").rglob("*.eml"))) == 2
@@ -298,7 +309,7 @@ async def test_email_needs_a_body_with_a_message_id(mailbox: World, client: Test
 async def test_email_has_a_limit(
     mailbox: World, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgekit.runtime.dev_endpoints._MAX_EMAIL", 100)
+    monkeypatch.setattr("edgekit.runtime.dev_email._MAX_EMAIL", 100)
     status, text = await send(client, "?from=a@x.z&to=b@x.z", MAIL + "x" * 100)
     assert (status, text.startswith("Email message size is bigger than")) == (400, True)
 
