@@ -31,8 +31,8 @@ class Condition(NamedTuple):
 
     matches: Sequence[Tag] | None = None
     differs: Sequence[Tag] | None = None
-    before: int | None = None
-    after: int | None = None
+    before: float | None = None
+    after: float | None = None
     whole_seconds: bool = False
 
     def holds(self, etag: str | None, uploaded: int) -> bool:
@@ -90,9 +90,15 @@ def condition_fields(value: Any, options: str) -> Headers | Condition | None:
             text_field(fields, name, "Conditional") for name in ("etagMatches", "etagDoesNotMatch")
         )
     )
-    before = moment(fields, "uploadedBefore", "Conditional")
-    after = moment(fields, "uploadedAfter", "Conditional")
+    before, after = _uploaded(fields, "uploadedBefore"), _uploaded(fields, "uploadedAfter")
     return Condition(matches, differs, before, after, bool(fields.get("seconds_granularity")))
+
+
+def _uploaded(fields: Mapping[str, Any], name: str) -> float | None:
+    at = moment(fields, name, "Conditional")
+    # Over there the number has no sign: what is before 1970 is no date that could be before or after
+    # another, and the last millisecond of 1969 says that none is given.
+    return at if at is None or at >= 0 else None if at == -1 else math.nan
 
 
 def condition(fields: Headers | Condition | None) -> Condition | None:

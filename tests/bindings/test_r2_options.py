@@ -113,6 +113,9 @@ LATER, EARLIER = datetime(2070, 1, 1, tzinfo=UTC), datetime(2000, 1, 1)
         ({"uploaded_after": EARLIER}, True),
         ({"uploaded_after": LATER}, False),
         ({"uploaded_after": 0}, True),
+        ({"uploaded_after": -1}, True),
+        ({"uploaded_after": -5000}, False),
+        ({"uploaded_before": -1}, True),
         # A tag that matches counts more than a date.
         ({"etag_matches": HELLO, "uploaded_before": EARLIER}, True),
         ({"etag_does_not_match": "x", "uploaded_after": LATER}, True),
