@@ -224,22 +224,8 @@ class AsgiRequest(Request):
         # HTTP/2 and 3 need neither header.
         return self.scope.get("http_version", "1.1") >= "2" and self.method not in ("GET", "HEAD")
 
-    async def _chunks(self) -> AsyncIterator[Bytes]:
-        size = 0
-        while not self.complete:
-            message = await self._next_message()
-            if message["type"] != "http.request":
-                self.gone = True
-                raise WebTypeError("Network connection lost.")
-            self.complete = not message.get("more_body", False)
-            chunk = message.get("body", b"")
-            del message  # the reader's chunk must not be held here as well
-            if chunk:
-                size += len(chunk)
-                if size > self.max_body:
-                    raise self._too_large()
-                yield chunk
-                del chunk
+    def _chunks(self) -> Arriving:
+        return Arriving(self)
 
     async def watch(self) -> None:
         """Wait for the client to go away; ends early after taking one message ahead of the reader.
@@ -282,6 +268,35 @@ class AsgiRequest(Request):
         if self._arrived is not None:
             self._arrived.clear()
         return message
+
+
+class Arriving:
+    """A request's body, chunk by chunk. Who is cancelled while waiting for one has missed nothing."""
+
+    __slots__ = ("_request", "_size")
+
+    def __init__(self, request: AsgiRequest) -> None:
+        self._request = request
+        self._size = 0
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        request = self._request
+        while not request.complete:
+            message = await request._next_message()
+            if message["type"] != "http.request":
+                request.gone = True
+                raise WebTypeError("Network connection lost.")
+            request.complete = not message.get("more_body", False)
+            chunk: bytes = message.get("body", b"")
+            if chunk:
+                self._size += len(chunk)
+                if self._size > request.max_body:
+                    raise request._too_large()
+                return chunk
+        raise StopAsyncIteration
 
 
 def local_path(scope: Scope) -> str:
@@ -395,26 +410,26 @@ def response_start(
             manual = response.encode_body == "manual"
             body, same_length = to_send(body, coding, manual=manual)
             response._body = body
+    length: int | None = len(body) if body.__class__ is bytes else getattr(body, "length", None)
     if response._headers is None:
         content_type = response._content_type
         raw = [] if content_type is None else [(b"content-type", content_type)]
     else:
-        known = body.__class__ is bytes or (body is None and method != "HEAD") or not same_length
+        # A stream says by itself how long it is: the header is mostly that of another body. As on Workers.
+        keeps_length = method == "HEAD" and same_length and length is None
         raw = [
             pair
             for pair in response._headers._raw
-            if pair[0] not in _SERVERS_OWN and not (known and pair[0] == b"content-length")
+            if pair[0] not in _SERVERS_OWN and (keeps_length or pair[0] != b"content-length")
         ]
-    if body.__class__ is bytes:
-        raw.append((b"content-length", b"%d" % len(body)))
-    elif body is None:
+    if body is None:
         if response.status == 0:
             raise WebTypeError("Response.error() cannot be sent")
-        length = any(name == b"content-length" for name, _ in raw)
-        if not length and response.status >= 200 and response.status not in (204, 304):
-            raw.append((b"content-length", b"0"))
-    elif body.locked or body.disturbed:  # type: ignore[union-attr]
+        told = any(name == b"content-length" for name, _ in raw)
+        if not told and response.status >= 200 and response.status not in (204, 304):
+            length = 0
+    elif body.__class__ is not bytes and (body.locked or body.disturbed):  # type: ignore[union-attr]
         raise BodyUsedError("The response's body has already been used.")
-    elif body.length is not None and all(name != b"content-length" for name, _ in raw):  # type: ignore[union-attr]
-        raw.append((b"content-length", b"%d" % body.length))  # type: ignore[union-attr]
+    if length is not None:
+        raw.append((b"content-length", b"%d" % length))
     return {"type": "http.response.start", "status": response.status, "headers": raw}

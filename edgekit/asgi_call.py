@@ -14,19 +14,22 @@ from typing import Any
 from urllib.parse import unquote
 
 from edgekit import host
-from edgekit.asgi import ASGIApp, AsgiRequest, Message, Receive, Scope, Send, normal_path
+from edgekit.asgi import Arriving, ASGIApp, AsgiRequest, Message, Receive, Scope, Send, normal_path
 from edgekit.context import ExecutionContext
-from edgekit.errors import EdgekitError, WebTypeError
+from edgekit.errors import EdgekitError, HTTPError, WebTypeError
 from edgekit.web.codings import Coded, known
 from edgekit.web.headers import Headers
 from edgekit.web.request import Request
-from edgekit.web.response import Response
+from edgekit.web.response import Response, length_in
 from edgekit.web.streams import ReadableStream
 from edgekit.web.websocket import CloseEvent, WebSocketPair
 
 logger = logging.getLogger(__name__)
 
 MAX_REFUSAL = 1024 * 1024  # bytes of a refused web socket's answer that are kept
+# What an app may send, and how long it may take, for an answer to HEAD, of which nothing is kept.
+MAX_HEAD = 1024 * 1024  # bytes
+HEAD_SECONDS = 30.0  # as wait_until has after a response
 
 
 async def call_asgi(
@@ -88,6 +91,8 @@ class _Exchange(ABC):
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Run to the end; errors go to whoever reads the response."""
         error: Exception | None = None
+        if self.gone.is_set():  # before it began
+            return
         self.task = asyncio.current_task()
         try:
             await app(scope, self.receive, self.send)
@@ -139,9 +144,11 @@ class _Exchange(ABC):
         coding = known(response._headers.get("content-encoding", ""))
         if coding and body is not None:  # read as what a fetch() brings, passed on as it came
             source = body if isinstance(body, ReadableStream) else (body,)
-            body = ReadableStream(Coded(source, coding))
+            body = ReadableStream(Coded(source, coding, length=length_in(response._headers)))
         else:
             response.encode_body = "manual"  # its headers describe its bytes
+            if isinstance(body, ReadableStream):
+                body.length = length_in(response._headers)
         response._body = body
         if not self.started.done():
             self.started.set_result(response)
@@ -152,10 +159,16 @@ class _HTTPExchange(_Exchange):
         super().__init__(request)
         self.chunks: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(1)
         self.incoming: AsyncIterator[bytes] | None = None
+        self.chunk: asyncio.Future[bytes] | None = None  # the next one of those, asked for
         self.exhausted = False
+        self.discarded = 0  # bytes of an answer to HEAD
+        self.limit: host.Timer | None = None  # of its time
         self.waiting = 0  # calls of the app's that learn by themselves that nobody reads
 
     def fail_late(self, error: Exception) -> None:
+        if self.limit is not None:  # nobody reads an answer to HEAD
+            logger.error("the ASGI app failed while it answered HEAD", exc_info=error)
+            return
         while not self.chunks.empty():  # the reader sees the failure instead
             self.chunks.get_nowait()
         self.chunks.put_nowait(error)
@@ -167,26 +180,60 @@ class _HTTPExchange(_Exchange):
         if self.task is not None and not self.ended and not self.waiting:
             self.task.cancel()  # it waits for something else, and would never know
 
+    def lose(self, error: Exception) -> None:
+        """Neither side can go on."""
+        self.gone.set()
+        if not self.started.done():
+            self.started.set_exception(error)
+        elif not self.ended:
+            self.fail_late(error)
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        try:
+            await super().run(app, scope)
+        finally:
+            if self.limit is not None:
+                self.limit.cancel()
+            if self.chunk is not None and not self.chunk.cancel():
+                self.chunk.exception()  # looked at, or it would be reported as never retrieved
+
     async def receive(self) -> Message:
         if self.incoming is None:
             body = self.request.body
-            self.incoming = aiter(body if body is not None else ReadableStream(()))
+            source = () if body is None else body.detach()
+            self.incoming = (
+                source if isinstance(source, Arriving) else aiter(ReadableStream(source))
+            )
         if not self.exhausted:
             try:
-                chunk = await anext(self.incoming)
-                return {"type": "http.request", "body": chunk, "more_body": True}
-            except StopAsyncIteration:
+                chunk = await self._next()
+            except (WebTypeError, HTTPError) as error:  # the client has gone, or sends too much
                 self.exhausted = True
-                return {"type": "http.request", "body": b"", "more_body": False}
-            except WebTypeError:  # the client has gone
-                self.exhausted = True
-                self.gone.set()
+                self.lose(error)
+            else:
+                self.exhausted = not chunk
+                return {"type": "http.request", "body": chunk, "more_body": bool(chunk)}
         self.waiting += 1
         try:
             await self.gone.wait()
         finally:
             self.waiting -= 1
         return {"type": "http.disconnect"}
+
+    async def _next(self) -> bytes:
+        """The next chunk of the request's body, b"" at its end.
+
+        An app may cancel its receive(), as Starlette does to see whether the client is there; what
+        comes then is for the next one.
+        """
+        assert self.incoming is not None
+        if isinstance(self.incoming, Arriving):
+            return await anext(self.incoming, b"")
+        if self.chunk is None:
+            self.chunk = asyncio.ensure_future(anext(self.incoming, b""))
+        await asyncio.wait([self.chunk])
+        chunk, self.chunk = self.chunk, None
+        return chunk.result()
 
     async def send(self, message: Message) -> None:
         if self.ended:
@@ -204,19 +251,33 @@ class _HTTPExchange(_Exchange):
             await self._body(bytes(message.get("body", b"")), message.get("more_body", False))
 
     async def _body(self, chunk: bytes, more: bool) -> None:
-        self.ended = not more
+        head = self.request.method == "HEAD"
         if not self.started.done():
             if not more:
+                self.ended = True
                 self.gone.set()
-                self.respond(chunk if chunk and self.request.method != "HEAD" else None)
+                self.respond(chunk if chunk and not head else None)
                 return
-            self.respond(ReadableStream(_Chunks(self)))
+            self.respond(ReadableStream(() if head else _Chunks(self)))
+            if head:
+                self.limit = host.call_later(HEAD_SECONDS, self.disconnect)
+        if head:
+            self.discarded += len(chunk)
+            self.ended = not more
+            if more and self.discarded > MAX_HEAD:
+                self.gone.set()
+            await asyncio.sleep(0)  # an app that never waits would not let anybody else go on
+            return
         self.waiting += 1
         try:
             if chunk:
                 await self.chunks.put(chunk)
             if not more:
                 await self.chunks.put(None)
+            self.ended = not more
+        except BaseException:  # or what comes next would be taken for what follows
+            self.lose(WebTypeError("The ASGI app was cancelled while it sent its response."))
+            raise
         finally:
             self.waiting -= 1
 
@@ -254,11 +315,13 @@ class _SocketExchange(_Exchange):
     def __init__(self, request: Request) -> None:
         super().__init__(request)
         self.outer, self.end = WebSocketPair()
+        self.end.couple()
         self.connected = False
         self.refusal: list[bytes] = []
 
     def fail_late(self, error: Exception) -> None:
-        self.end.disconnect(error)
+        logger.error("the ASGI app failed after it had accepted a web socket", exc_info=error)
+        self.end.close(1011)
 
     def disconnect(self) -> None:
         super().disconnect()
@@ -267,7 +330,6 @@ class _SocketExchange(_Exchange):
     async def receive(self) -> Message:
         if not self.connected:
             self.connected = True
-            self.end.couple()
             return {"type": "websocket.connect"}
         item = await self.end.receive()
         if isinstance(item, CloseEvent):
@@ -296,10 +358,11 @@ class _SocketExchange(_Exchange):
             self.end.send(message["bytes"] if text is None else text)
             await self.end.drain()
         elif kind == "websocket.close":
-            self.ended = True
             if self.started.done():
                 self.end.close(message.get("code", 1000), message.get("reason") or "")
+                self.ended = True
             else:
+                self.ended = True
                 self.head = {"status": 403}
                 self.respond(None)
         elif kind == "websocket.http.response.start":

@@ -29,7 +29,7 @@ from edgekit.web.codings import Coded, acceptable, known, preferred
 from edgekit.web.events import Event
 from edgekit.web.headers import Headers
 from edgekit.web.request import HeadersInit, Request
-from edgekit.web.response import NULL_BODY, REDIRECTS, Response
+from edgekit.web.response import NULL_BODY, REDIRECTS, Response, length_in
 from edgekit.web.streams import ReadableStream
 from edgekit.web.url import URL
 
@@ -293,18 +293,20 @@ class _Fetch:
 
     def response(self, answer: aiohttp.ClientResponse, body: bytes | _Incoming | None) -> Response:
         content: Any = body
+        headers = Headers.from_raw([(n.lower(), v) for n, v in answer.raw_headers])
+        length = length_in(headers)
         if body and self.decode and "content-encoding" in answer.headers:
             names = answer.headers.getall("content-encoding")
             coding = known(names[0]) if len(names) == 1 else None
             if coding is not None:
                 source = (body,) if isinstance(body, bytes) else body
-                content = Coded(source, coding, self.failure)
+                content, length = Coded(source, coding, self.failure, length=length), None
         if content.__class__ is not bytes and content is not None:
-            content = ReadableStream(content)
+            content = ReadableStream(content, length=length)
         response = Response(content)
         response.status = answer.status
         response.url = self.target.href
-        response._headers = Headers.from_raw([(n.lower(), v) for n, v in answer.raw_headers])
+        response._headers = headers
         if answer.reason:
             response._status_text = answer.reason
         if self.redirects:

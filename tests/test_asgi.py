@@ -566,15 +566,33 @@ def test_statuses_without_a_body_tell_no_length() -> None:
     assert sent(Response(status=304, headers={"etag": '"a"'})) == {"etag": '"a"'}
 
 
-def test_a_stream_tells_the_length_only_if_the_handler_does() -> None:
+def test_a_stream_tells_the_length_only_if_it_knows_it() -> None:
+    """A header may be that of another response, of which these are the headers."""
     assert sent(Response([b"a"])) == {}
-    assert sent(Response([b"a"], headers={"content-length": "1"})) == {"content-length": "1"}
+    assert sent(Response([b"a"], headers={"content-length": "7"})) == {}
+    assert sent(Response([b"a"], headers={"content-length": "7"}), "HEAD") == {
+        "content-length": "7"
+    }
+    assert sent(Response(ReadableStream([b"a"], length=1))) == {"content-length": "1"}
 
 
 @pytest.mark.parametrize("body", ["abc", b"abc"])
 def test_a_wrong_length_is_put_right(body: Any) -> None:
     assert sent(Response(body, headers={"content-length": "7"}))["content-length"] == "3"
     assert sent(Response(None, headers={"content-length": "7"}))["content-length"] == "0"
+
+
+def test_a_stream_of_known_length_puts_a_wrong_length_right() -> None:
+    stale = {"content-length": "7"}
+    assert sent(Response(ReadableStream([b"abc"], length=3), headers=stale)) == {
+        "content-length": "3"
+    }
+    read = Response(b"abc", headers=stale)
+    assert read.body is not None  # a middleware has looked at it
+    assert sent(read) == {"content-length": "3"}
+    assert sent(Response(ReadableStream([b"abc"], length=3), headers=stale).clone()) == {
+        "content-length": "3"
+    }
 
 
 def test_a_response_to_head_may_tell_a_length() -> None:

@@ -282,14 +282,17 @@ async def _with_file(
     if request.method == "HEAD":
         opened.close()
         return _response(None, status, headers)
-    return _response(_body(opened.content(start, end), coding), status, headers)
+    return _response(_body(opened.content(start, end), end - start, coding), status, headers)
 
 
-def _body(content: bytes | AsyncIterator[bytes], coding: str | None) -> bytes | ReadableStream:
+def _body(
+    content: bytes | AsyncIterator[bytes], length: int, coding: str | None
+) -> bytes | ReadableStream:
     if coding is not None and known(coding):
         # Whoever reads it here gets the plain bytes.
-        return ReadableStream(Coded((content,) if isinstance(content, bytes) else content, coding))
-    return content if isinstance(content, bytes) else ReadableStream(content)
+        source = (content,) if isinstance(content, bytes) else content
+        return ReadableStream(Coded(source, coding, length=length))
+    return content if isinstance(content, bytes) else ReadableStream(content, length=length)
 
 
 def _response(body: bytes | ReadableStream | None, status: int, headers: RawHeaders) -> Response:

@@ -338,6 +338,8 @@ async def _answer(
         length = stop - start
     if not coded:
         raw.append((b"content-length", b"%d" % length))
+        if not isinstance(body, bytes):
+            body = ReadableStream(body, length=length)
     response = _made(body, status, headers)
     response.encode_body = encode_body
     return response

@@ -149,7 +149,7 @@ class _Copier:
                 _refuse_stream()
             _refuse(value)
         if isinstance(value, ReadableStream):
-            return ReadableStream(value.detach())
+            return ReadableStream(value.detach(), length=value.length)
         stand_in = self._by_reference(value)
         if stand_in is None:
             _refuse(value)
@@ -183,7 +183,7 @@ class _Copier:
             _refuse(message.web_socket)
         body = message._take()
         if isinstance(body, ReadableStream):
-            body = ReadableStream(body.detach())
+            body = ReadableStream(body.detach(), length=body.length)
         copied = made_message(described_message(message), self.copy(message.cf))
         copied._body = body
         return copied

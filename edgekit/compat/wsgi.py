@@ -27,7 +27,7 @@ from edgekit.compat.greenlets import loop_of_thread
 from edgekit.compat.http import Response
 from edgekit.web.headers import Headers, encode_name, encode_value
 from edgekit.web.request import Request
-from edgekit.web.response import NULL_BODY
+from edgekit.web.response import NULL_BODY, length_in
 from edgekit.web.response import Response as WebResponse
 from edgekit.web.streams import ReadableStream, StreamReader
 
@@ -113,7 +113,7 @@ class _Exchange:
         elif self._ended and self._error is None:
             made._body = b"".join(self._chunks)  # all of it is there already
         else:
-            made._body = ReadableStream(self._body())
+            made._body = ReadableStream(self._body(), length=length_in(made._headers))
         if made._body is None and not self._ended:
             self._leave()
         return made

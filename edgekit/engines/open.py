@@ -6,6 +6,7 @@ nobody gave one, is config.py's business.
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -134,15 +135,13 @@ class Store:
             await sweep(self.records, self.blobs.opened, now=now)
 
     async def close(self) -> None:
-        """Finish the writes under way and release files and threads."""
-        await self.blobs.close()
-        await self.sql.close()
-        await self.analytics.close()
-        await self.vectors.close()
-        await self.caches.close()
-        await self.counters.close()
-        await self.queues.close()  # before the records, whose file it uses
-        await self.records.close()
+        """Finish the writes under way and release files and threads; all, whichever of them fail."""
+        async with AsyncExitStack() as steps:  # from the last to the first
+            steps.push_async_callback(self.records.close)
+            steps.push_async_callback(self.queues.close)  # which use the records' file
+            for engine in (self.counters, self.caches, self.vectors, self.analytics, self.sql):
+                steps.push_async_callback(engine.close)
+            steps.push_async_callback(self.blobs.close)
 
 
 def open_store(store_url: str, blobs_url: str | None = None, *, durable: bool) -> Store:

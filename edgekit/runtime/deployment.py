@@ -311,7 +311,9 @@ def _arriving(request: Request) -> Request:
     given.redirect = "manual"  # as incoming requests have it
     given._headers = Headers(request.headers)
     given._headers.immutable = True
-    given._body = ReadableStream(body.detach()) if isinstance(body, ReadableStream) else body
+    if isinstance(body, ReadableStream):
+        body = ReadableStream(body.detach(), length=body.length)
+    given._body = body
     given._used = False
     given._cf = clone(request.cf)
     given._client = request.client
@@ -349,8 +351,9 @@ async def _leaving(response: Response, method: str, scope: Scope) -> Response:
         body = None
     given = Response.__new__(Response)
     if isinstance(body, ReadableStream):
-        source = body.detach()
-        body = ReadableStream(_Streaming(source, scope) if inspect.isasyncgen(source) else source)
+        source: Any = body.detach()
+        source = _Streaming(source, scope) if inspect.isasyncgen(source) else source
+        body = ReadableStream(source, length=body.length)
     given._body = body
     given._content_type = response._content_type
     given._headers = Headers(response.headers)

@@ -5,7 +5,7 @@ A module of its own: few Workers take email, and what reads it takes a tenth of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,6 @@ from edgekit import host
 from edgekit.bindings.email import EmailMessage, EmailSendResult
 from edgekit.bindings.email_incoming import ForwardableEmailMessage
 from edgekit.errors import EmailError
-from edgekit.runtime.dev_endpoints import Run, outcome_of
 from edgekit.runtime.mail import post_of
 from edgekit.web.headers import Headers
 from edgekit.web.request import Request
@@ -26,8 +25,13 @@ _NO_EMAIL = (
 )
 
 
-async def handle_email(request: Request, run: Run, smtp: str | None) -> Response:
-    """400 for what is no email, and for one that is rejected; 500 where the handler fails."""
+async def handle_email(
+    request: Request, outcome_of: Callable[[Any], Awaitable[str]], smtp: str | None
+) -> Response:
+    """400 for what is no email, and for one that is rejected; 500 where the handler fails.
+
+    `outcome_of` gives a message to the handler: "ok", or what became of it.
+    """
     query = request.query
     sender, to = query.get("from"), query.get("to")
     raw = await request.bytes()
@@ -39,7 +43,7 @@ async def handle_email(request: Request, run: Run, smtp: str | None) -> Response
         message = _Recorded(sender, to, raw, post_of(smtp))
     except (ValueError, EmailError) as error:
         return Response(f"Email could not be parsed: {error}", status=400)
-    outcome = await outcome_of("email", message, run)
+    outcome = await outcome_of(message)
     status = 200 if outcome == "ok" else 500
     reason = message.outcome.reject_reason
     if query.get("format") == "json":

@@ -51,7 +51,7 @@ def in_front(dispatch: Dispatch, run: Run, smtp: str | None) -> Dispatch:
         if path in _EMAIL:
             from edgekit.runtime.dev_email import handle_email
 
-            return await handle_email(request, run, smtp)
+            return await handle_email(request, lambda mail: _outcome_of("email", mail, run), smtp)
         if path.startswith(_HANDLERS):
             known = f'"{_SCHEDULED[0]}" or "{_EMAIL[0]}"'
             text = f'"{path}" is not a valid handler. Did you mean to use {known}?'
@@ -71,14 +71,14 @@ async def _scheduled(request: Request, run: Run) -> Response:
             return Response(text, status=500)
         moment = int(number[1])
     controller = ScheduledController(query.get("cron") or "", moment)
-    outcome = await outcome_of("scheduled", controller, run)
+    outcome = await _outcome_of("scheduled", controller, run)
     status = 200 if outcome == "ok" else 500
     if query.get("format") == "json":
         return Response.json({"outcome": outcome, "noRetry": controller._no_retry}, status=status)
     return Response(outcome, status=status)
 
 
-async def outcome_of(kind: str, subject: Any, run: Run) -> str:
+async def _outcome_of(kind: str, subject: Any, run: Run) -> str:
     """Run a handler to its end: "ok" or "exception", which is logged."""
     try:
         await run(kind, subject)

@@ -67,6 +67,7 @@ class Host:
         self._running: dict[AsgiRequest, asyncio.Task[Any]] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._serve: ASGIApp | None = None
+        self._starting: set[asyncio.Task[ASGIApp]] = set()
         self._watched: dict[AsgiRequest, asyncio.Task[None]] = {}
         self._sockets: set[WebSocket] = set()
         self._trusted: Trusted | None = None
@@ -77,7 +78,10 @@ class Host:
             if scope["type"] == "lifespan":
                 await self._lifespan(receive, send)
                 return
-            serve = await self.start()
+            starting = asyncio.get_running_loop().create_task(self.start())
+            self._starting.add(starting)
+            starting.add_done_callback(self._starting.discard)
+            serve = await asyncio.shield(starting)  # others wait for it: this one may be cancelled
         await serve(scope, receive, send)
 
     def _compile(self) -> ASGIApp:
@@ -372,12 +376,17 @@ class Host:
 
 
 def _limit(scope: Scope) -> None:
-    """414 or 431 for what no Worker would be given."""
+    """414, 431 or 400 for what no Worker would be given."""
     if len(scope["query_string"]) + len(scope["path"]) > MAX_URL:
         raise HTTPError(414)
-    size = 0
-    for _, value in scope["headers"]:
+    size = hosts = 0
+    for name, value in scope["headers"]:
         size += len(value)
+        if name == b"host":
+            hosts += 1
+    if hosts > 1 and scope.get("http_version", "1.1") < "2":
+        # RFC 9112, 3.2. In HTTP/2 one may be the :authority, and `request.url` looks whether they agree.
+        raise HTTPError(400, "More than one Host header")
     if size > MAX_HEADERS or len(scope["headers"]) > MAX_HEADERS // 32:
         raise HTTPError(431)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 from edgekit import config as configuration
@@ -159,21 +160,22 @@ class Isolate:
         """Make no more events, let those under way and `wait_until` end (30 s), run `on_stop`, close
         the store.
         """
-        if not self.started:
-            return
-        self.started = False
-        try:
-            await self._stop_jobs()
-            cancelled = await self.background.drain(DRAIN_SECONDS)
-            if cancelled:
-                logger.warning(
-                    "%d wait_until tasks took longer than %g s and were cancelled",
-                    cancelled,
-                    DRAIN_SECONDS,
-                )
-            await self.worker.on_stop_event(self.env)
-        finally:
-            await self._release()
+        async with self._starting:  # nobody starts again what is not over
+            if not self.started:
+                return
+            self.started = False
+            try:
+                await self._stop_jobs()
+                cancelled = await self.background.drain(DRAIN_SECONDS)
+                if cancelled:
+                    logger.warning(
+                        "%d wait_until tasks took longer than %g s and were cancelled",
+                        cancelled,
+                        DRAIN_SECONDS,
+                    )
+                await self.worker.on_stop_event(self.env)
+            finally:
+                await self._release()
 
     async def run_event(self, kind: str, subject: Any, ctx: ExecutionContext | None = None) -> Any:
         """Answer an event that is no request; see Worker.handle. Raises what the handler raises,
@@ -271,24 +273,30 @@ class Isolate:
 
     async def _release(self) -> None:
         await self._stop_jobs()
-        if (scope := getattr(self, "scope", None)) in context.running:
-            while scope.at_stop:
-                await scope.at_stop.pop()()
-            context.running.remove(scope)
-        if self.tracer is not None:
-            self.tracer.close()
-            self.tracer = None
-        for other in reversed(self.others.values()):
-            await other.stop()
+        async with AsyncExitStack() as steps:  # from the last to the first, whichever of them fail
+            if self._own_store and self._store is not None:
+                steps.push_async_callback(self._store.close)
+                self._store = None
+            for lifespan in self._lifespans:
+                steps.push_async_callback(lifespan.stop)
+            self._lifespans.clear()
+            steps.push_async_callback(self._stop_sweeper)
+            for other in self.others.values():
+                steps.push_async_callback(other.stop)
+            if self.tracer is not None:
+                steps.callback(self.tracer.close)
+                self.tracer = None
+            if (scope := getattr(self, "scope", None)) in context.running:
+                steps.callback(context.running.remove, scope)
+                for end in scope.at_stop:
+                    steps.push_async_callback(end)
+                scope.at_stop.clear()
+
+    async def _stop_sweeper(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.wait([self._sweeper])
             self._sweeper = None
-        while self._lifespans:
-            await self._lifespans.pop().stop()
-        if self._own_store and self._store is not None:
-            await self._store.close()
-            self._store = None
 
     def _open(self) -> Store:
         if self._first is not None:

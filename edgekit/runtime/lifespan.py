@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 from edgekit.asgi import ASGIApp, Message
 from edgekit.errors import ConfigError
@@ -16,17 +17,21 @@ class Lifespan:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._incoming: asyncio.Queue[Message] = asyncio.Queue()
-        self._answers: asyncio.Queue[Message] = asyncio.Queue()
+        self._incoming: asyncio.Queue[Message]
+        self._answers: asyncio.Queue[Message]
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Send startup; ConfigError when the app says that it failed."""
+        self._incoming, self._answers = asyncio.Queue(), asyncio.Queue()
         self._task = asyncio.get_running_loop().create_task(self._run())
-        answer = await self._ask("lifespan.startup")
+        try:
+            answer = await self._ask("lifespan.startup")
+        except asyncio.CancelledError:  # the app must not go on without anybody who would stop it
+            await self._cancel(self._task)
+            raise
         if answer == "lifespan.startup.failed":
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await self._cancel(self._task)
             raise ConfigError(f"the mounted app {self._app!r} failed to start; its log says why")
 
     async def stop(self) -> None:
@@ -39,12 +44,15 @@ class Lifespan:
         assert self._task is not None
         self._incoming.put_nowait({"type": kind})
         answer = asyncio.ensure_future(self._answers.get())
-        await asyncio.wait([answer, self._task], return_when=asyncio.FIRST_COMPLETED)
-        if answer.done():
-            return str(answer.result()["type"])
-        answer.cancel()
-        await asyncio.wait([answer])
-        return "nothing"
+        try:
+            await asyncio.wait([answer, self._task], return_when=asyncio.FIRST_COMPLETED)
+            return str(answer.result()["type"]) if answer.done() else "nothing"
+        finally:
+            await self._cancel(answer)
+
+    async def _cancel(self, future: asyncio.Future[Any]) -> None:
+        future.cancel()
+        await asyncio.wait([future])
 
     async def _send(self, message: Message) -> None:
         # An app that does not look at the scope's type answers as if it were a request.

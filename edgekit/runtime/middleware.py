@@ -55,16 +55,23 @@ class EdgeMiddleware:
         if scope["type"] != "lifespan":
             await self._host(scope, receive, send)
             return
-        ours = _Inside(self._host)
         startup = await receive()
+        inside = _Inside(self._host, _first(startup, receive), send)
         try:
-            await self._app(scope, _first(startup, receive), ours.around(send))
+            await self._app(scope, inside.receive, inside.send)
         except Exception:
-            if ours.started or ours.failed:
+            if inside.said:
+                logger.exception(
+                    "the wrapped app's lifespan failed"
+                )  # it is raised at the end only
+                await inside.end()
                 raise
-            # By ASGI's rule an app without a lifespan raises: ours is all there is then.
             logger.debug("the wrapped app has no lifespan", exc_info=True)
+        # By ASGI's rule an app without a lifespan raises, others return: ours is all there is then.
+        if not inside.said:
             await self._host({**scope}, _first(startup, receive), send)
+        elif await inside.end():
+            await send({"type": "lifespan.shutdown.complete"})
 
 
 def _first(message: Message, receive: Receive) -> Receive:
@@ -78,24 +85,47 @@ def _first(message: Message, receive: Receive) -> Receive:
 
 
 class _Inside:
-    """Our own lifespan inside the wrapped app's: up after its startup, down before its shutdown ends."""
+    """Our own lifespan inside the wrapped app's: up after its startup, down before its shutdown ends.
 
-    def __init__(self, host: ASGIApp) -> None:
+    `said` once the app has answered anything.
+    """
+
+    def __init__(self, host: ASGIApp, receive: Receive, send: Send) -> None:
         self._lifespan = Lifespan(host)
-        self.started = False
-        self.failed = False
+        self._receive = receive
+        self._send = send
+        self._up = self._ending = False
+        self.said = False
 
-    def around(self, send: Send) -> Send:
-        async def wrapped(message: Message) -> None:
-            if message["type"] == "lifespan.startup.complete":
-                try:
-                    await self._lifespan.start()
-                    self.started = True
-                except ConfigError:  # it is in the log
-                    self.failed = True
-                    message = {"type": "lifespan.startup.failed", "message": ""}
-            elif message["type"].startswith("lifespan.shutdown") and self.started:
-                await self._lifespan.stop()
-            await send(message)
+    async def receive(self) -> Message:
+        """The app's `receive`."""
+        message = await self._receive()
+        self._ending = message["type"] == "lifespan.shutdown"
+        return message
 
-        return wrapped
+    async def send(self, message: Message) -> None:
+        """The app's `send`."""
+        self.said = self.said or message["type"].startswith("lifespan.")
+        if message["type"] == "lifespan.startup.complete":
+            try:
+                await self._lifespan.start()
+                self._up = True
+            except ConfigError:  # it is in the log
+                message = {"type": "lifespan.startup.failed", "message": ""}
+        elif message["type"].startswith("lifespan.shutdown"):
+            await self._stop()
+        await self._send(message)
+
+    async def end(self) -> bool:
+        """Where the app has ended and we have not: go on to the shutdown. Whether it was so."""
+        if not self._up:
+            return False
+        if not self._ending:
+            await self.receive()
+        await self._stop()
+        return True
+
+    async def _stop(self) -> None:
+        if self._up:
+            self._up = False
+            await self._lifespan.stop()

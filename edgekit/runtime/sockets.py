@@ -79,13 +79,18 @@ async def pump(response: Response, receive: Receive, send: Send, sockets: set[We
     end.couple()
     headers = response.headers.raw
     protocol = response.headers.get("sec-websocket-protocol")
-    await send(
-        {
-            "type": "websocket.accept",
-            "subprotocol": protocol,
-            "headers": [pair for pair in headers if pair[0] not in _SERVERS_OWN],
-        }
-    )
+    accept: Message = {
+        "type": "websocket.accept",
+        "subprotocol": protocol,
+        "headers": [pair for pair in headers if pair[0] not in _SERVERS_OWN],
+    }
+    try:
+        await send(accept)
+    except BaseException as error:
+        end.disconnect(error)  # or the handler would wait for messages for ever
+        if isinstance(error, OSError):  # the client has gone
+            return
+        raise
     sockets.add(end)
     outwards = asyncio.get_running_loop().create_task(_outwards(end, send))
     inwards = asyncio.get_running_loop().create_task(_inwards(end, receive))

@@ -68,15 +68,21 @@ def accepts(header: str, coding: str) -> bool:
 class Coded:
     """The source of a stream: `source` gives the bytes in `coding`, iterating the plain ones.
 
+    `length`, in bytes, is that of the former, where it is known.
     What is not in that coding raises `failure(text)`, WebTypeError by default.
     """
 
     __slots__ = ("coding", "failure", "source")
 
     def __init__(
-        self, source: Source, coding: str, failure: Callable[[str], Exception] = WebTypeError
+        self,
+        source: Source,
+        coding: str,
+        failure: Callable[[str], Exception] = WebTypeError,
+        *,
+        length: int | None = None,
     ) -> None:
-        self.source = ReadableStream(source)
+        self.source = ReadableStream(source, length=length)
         self.coding = coding
         self.failure = failure
 
@@ -151,6 +157,11 @@ class _Zlib:
         return self._inner is None or self._inner.eof
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        # What follows a member is copied, each time: of thousands in one long chunk that took seconds.
+        for at in range(0, len(data), PIECE):
+            yield from self._feed(data[at : at + PIECE])
+
+    def _feed(self, data: bytes) -> Iterator[bytes]:
         while True:
             if self._inner is None or (data and self._inner.eof):
                 # zlib's frame begins with the number of its method, 8, in the lower half of a byte.

@@ -5,6 +5,7 @@ Made to be cheap: headers are built when somebody looks at them, and a plain ans
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterable, Awaitable, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, overload
@@ -25,6 +26,7 @@ NULL_BODY = frozenset({101, 204, 205, 304})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 JSON = b"application/json"
 
+_CONTROL = re.compile(r"[\0-\x1f]").search
 _VISIBLE = bytes(range(0x21, 0x7F))  # what a header may show of a URL as it is
 
 
@@ -64,8 +66,8 @@ class Response(Body):
     which is sent as it comes.
     Under a content-encoding header of gzip, deflate or br the body is compressed while it is sent;
     a body that is compressed already needs `encode_body="manual"`.
-    Errors: WebRangeError for a status outside 200 to 599 (101 with a web socket), WebTypeError for
-    a body with 101, 204, 205 or 304, and for headers that HTTP does not allow.
+    Errors: WebRangeError for a status outside 200 to 599 (101 with a web socket, and only with one), WebTypeError for
+    a body with 101, 204, 205 or 304, and for headers and status texts that HTTP does not allow.
     """
 
     # Class attributes stand for what nobody has set, as in Request.
@@ -112,6 +114,8 @@ class Response(Body):
             raise WebRangeError(
                 f"Responses may only be constructed with status codes in the range 200 to 599, inclusive; got {status}."
             )
+        if web_socket is not None and status != 101:
+            raise WebRangeError("Responses with a WebSocket must have status code 101.")
         if body.__class__ is str:
             self._body = encode_text(body)
             self._content_type: Bytes | None = b"text/plain;charset=UTF-8"
@@ -127,6 +131,8 @@ class Response(Body):
         self._used = False
         self.status = status
         if status_text:
+            if _CONTROL(status_text):
+                raise WebTypeError(f"Invalid statusText: {status_text!r:.100}")
             self._status_text = status_text
         if web_socket is not None:
             self.web_socket = web_socket
@@ -289,6 +295,13 @@ class Response(Body):
         if isinstance(content_type, bytes):
             content_type = content_type.decode("latin-1")
         return f"Response(status={self.status}, status_text={self.status_text!r}, content_type={content_type!r})"
+
+
+def length_in(headers: Headers) -> int | None:
+    """The length in bytes that a content-length header tells of the body that came with it."""
+    value = headers.get("content-length", "")
+    chunked = "transfer-encoding" in headers  # which overrides it
+    return int(value) if value.isdigit() and len(value) < 19 and not chunked else None
 
 
 def convert(value: Any, handler: Any) -> Response:

@@ -57,7 +57,8 @@ class ReadableStream(Spelled):
         """Two streams of the same bytes. The faster reader waits when it is `limit` bytes ahead."""
         self._lock()
         shared = _Tee(self._let_go(), limit)
-        return ReadableStream(_Branch(shared, 0)), ReadableStream(_Branch(shared, 1))
+        one, other = (ReadableStream(_Branch(shared, i), length=self.length) for i in (0, 1))
+        return one, other
 
     async def cancel(self, reason: Any = None) -> None:
         """Say that nobody will read on: the source is closed, and what was left is gone."""
@@ -87,30 +88,51 @@ class StreamReader(Spelled):
     Reads that overlap are answered in order. Once one has failed, all later ones fail alike.
     """
 
-    __slots__ = ("_iterator", "_order", "_stream")
+    __slots__ = ("_cancelled", "_iterator", "_order", "_reading", "_stream")
 
     def __init__(self, stream: ReadableStream) -> None:
         self._stream: ReadableStream | None = stream
         self._iterator: AsyncIterator[bytes] | None = None
         self._order = asyncio.Lock()
+        self._reading: asyncio.Task[Any] | None = None  # who waits for a chunk
+        self._cancelled = False
 
     async def read(self) -> Plain:
         """The next chunk as `value`, or `done` and None at the end."""
         async with self._order:
             iterator = self._start()
+            if self._cancelled:
+                return Plain(done=True, value=None)
+            task = self._reading = asyncio.current_task()
+            before = task.cancelling() if task is not None else 0
             try:
                 return Plain(done=False, value=await anext(iterator))
             except StopAsyncIteration:
                 return Plain(done=True, value=None)
             except BaseException as error:
+                if (
+                    self._cancelled
+                    and isinstance(error, asyncio.CancelledError)
+                    and (task is None or task.cancelling() <= before + 1)  # by `cancel` alone
+                ):
+                    return Plain(done=True, value=None)
                 # The iterator has ended; by itself it would now tell of a regular end.
                 self._iterator = _broken(error)
                 raise
+            finally:
+                self._reading = None
+                if self._cancelled and task is not None:
+                    task.uncancel()
 
     async def cancel(self, reason: Any = None) -> None:
-        """Close the source: nobody will read on."""
+        """Close the source: nobody will read on. A read that waits is at the end."""
         stream = self._held()
-        await aclose(stream._let_go() if self._iterator is None else self._iterator)
+        if self._reading is not None and not self._cancelled:
+            self._cancelled = True
+            self._reading.cancel()
+        async with self._order:
+            self._cancelled = True
+            await aclose(stream._let_go() if self._iterator is None else self._iterator)
 
     def release_lock(self) -> None:
         """Let somebody else read what is left."""
@@ -207,9 +229,9 @@ class _Tee:
         self.open = [True, True]
         self.done = False
         self.error: Exception | None = None
-        self.lock = asyncio.Lock()
+        self.pulling: asyncio.Task[None] | None = None
         self.room = asyncio.Event()
-        self.loop: asyncio.AbstractEventLoop | None = None  # of whoever waited for room
+        self.loop: asyncio.AbstractEventLoop | None = None  # of whoever waited
 
     async def next(self, me: int) -> bytes:
         other = 1 - me
@@ -224,14 +246,15 @@ class _Tee:
                 raise self.error
             if self.done:
                 raise StopAsyncIteration
+            self.loop = asyncio.get_running_loop()
             if self.open[other] and self.ahead[other] >= self.limit:
-                self.loop = asyncio.get_running_loop()
                 self.room.clear()
                 await self.room.wait()
             else:
-                async with self.lock:
-                    if not (queue or self.done or self.error):
-                        await self.pull()
+                # In a task: a reader that is cancelled, as its client has gone, leaves the other one be.
+                if self.pulling is None:
+                    self.pulling = self.loop.create_task(self.pull())
+                await asyncio.wait([self.pulling])
 
     async def pull(self) -> None:
         if self.iterator is None:
@@ -243,15 +266,29 @@ class _Tee:
             self.done = True
         except Exception as error:
             self.error = error
-        except BaseException:  # cancelled while reading: the source is gone for the other one too
-            self.error = WebTypeError("The stream's other reader was cancelled while reading.")
+        except asyncio.CancelledError:
+            self.error = WebTypeError("The reading of this stream was cancelled.")
             raise
         else:
             for i in (0, 1):
                 if self.open[i]:
                     self.queues[i].append(chunk)
                     self.ahead[i] += len(chunk)
+        finally:
+            self.pulling = None
+            self.room.set()
+
+    async def close(self) -> None:
+        if self.pulling is not None:
+            self.pulling.cancel()
+            await asyncio.wait([self.pulling])
+        await aclose(self.iterator or self.source)
+
+    def stop(self) -> None:
+        """After a branch was dropped."""
         self.room.set()
+        if self.pulling is not None and not any(self.open):
+            self.pulling.cancel()
 
     def leave(self, me: int) -> None:
         self.open[me] = False
@@ -277,11 +314,11 @@ class _Branch:
         shared.leave(self._me)
         shared.room.set()
         if not any(shared.open):
-            await aclose(shared.iterator or shared.source)
+            await shared.close()
 
     def __del__(self) -> None:
         shared = self._shared
         shared.leave(self._me)
         # The garbage collector runs in whichever thread it likes.
         if shared.loop is not None and not shared.loop.is_closed():
-            shared.loop.call_soon_threadsafe(shared.room.set)
+            shared.loop.call_soon_threadsafe(shared.stop)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from edgekit import host
+from edgekit.asgi import response_start
 from edgekit.client import fetch
 from edgekit.errors import AbortError, AbortTimeout, BodyUsedError, FetchError, WebTypeError
 from edgekit.testing.clock import ManualClock
@@ -25,6 +26,7 @@ from edgekit.web.response import Response
 
 from .origin import Got, Origin, body_of, read_chunk, reply
 
+LARGE = bytes(3_000_000)
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -268,6 +270,29 @@ async def test_a_large_body_passes_through_in_constant_memory(origin: Origin) ->
     finally:
         tracemalloc.stop()
     assert peak < 8 << 20
+
+
+async def test_a_body_that_is_passed_on_keeps_its_length_and_another_has_its_own(
+    origin: Origin,
+) -> None:
+    origin.answers["/"] = reply(LARGE, "200 OK", ("X-Other", "1"))
+
+    def lengths(response: Response) -> list[bytes]:
+        headers = response_start(response)["headers"]
+        assert (b"x-other", b"1") in headers
+        return [value for name, value in headers if name == b"content-length"]
+
+    async def changed(response: Response) -> AsyncIterator[bytes]:
+        async for chunk in response.body or ():
+            yield chunk + b"!"
+
+    whole = [b"%d" % len(LARGE)]
+    assert lengths(await fetch(origin.url)) == whole
+    assert lengths((await fetch(origin.url)).clone()) == whole
+    answer = await fetch(origin.url)
+    assert lengths(Response(answer.body, headers=answer.headers)) == whole
+    answer = await fetch(origin.url)
+    assert lengths(Response(changed(answer), headers=answer.headers)) == []
 
 
 async def test_a_clone_reads_the_same(origin: Origin) -> None:

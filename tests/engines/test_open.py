@@ -12,7 +12,7 @@ import pytest
 
 from edgekit.engines.base import Put
 from edgekit.engines.open import open_store
-from edgekit.errors import ConfigError
+from edgekit.errors import ConfigError, StorageError
 
 
 async def test_memory_is_a_new_store_each_time() -> None:
@@ -34,6 +34,37 @@ async def test_sqlite_keeps_its_records_in_a_directory(tmp_path: Path, durable: 
     store = open_store(f"sqlite:{folder}", durable=durable)
     assert await store.records.get("s", b"k", now=0) is not None
     await store.close()
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:{}/state"])
+async def test_a_closed_store_opens_nothing_anew(tmp_path: Path, url: str) -> None:
+    store = open_store(url.format(tmp_path), durable=False)
+    databases = store.sql()
+    await store.close()
+    before = sorted(tmp_path.rglob("*"))
+    for engine in (store.blobs, store.queues, store.sql, store.analytics, store.caches):
+        with pytest.raises(StorageError, match="closed"):
+            engine()
+    with pytest.raises(StorageError, match="closed"):
+        databases.open("new")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+async def test_an_engine_that_cannot_be_closed_leaves_no_other_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise OSError("a fault")
+
+    store = open_store(f"sqlite:{tmp_path}/state", durable=False)
+    blobs = store.blobs()
+    close = blobs.close
+    monkeypatch.setattr(blobs, "close", fail)
+    with pytest.raises(OSError, match="a fault"):
+        await store.close()
+    with pytest.raises(StorageError, match="closed"):
+        await store.records.get("s", b"k", now=0)
+    await close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

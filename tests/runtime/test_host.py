@@ -433,6 +433,23 @@ async def test_a_url_above_16_kib_is_a_414(serve) -> None:
     assert (await ask(app, "/?" + "x" * (16 * 1024))).status == 414
 
 
+@pytest.mark.parametrize("second", ["h", "other"])
+async def test_two_host_headers_are_a_400_whatever_they_say(serve, second: str) -> None:
+    async def fetch(request):
+        raise AssertionError("it is not to be asked")
+
+    assert (await ask(serve(fetch), headers=[("host", second)])).status == 400
+
+
+async def test_the_authority_of_http_2_may_stand_beside_an_equal_host(serve) -> None:
+    async def fetch(request):
+        return request.url
+
+    app = serve(fetch)
+    assert (await ask(app, headers=[("host", "h")], http_version="2")).text == "http://h/"
+    assert (await ask(app, headers=[("host", "other")], http_version="2")).status == 400
+
+
 async def test_headers_above_128_kib_are_a_431(serve) -> None:
     app = serve(echo)
     assert (await ask(app, headers=[("x", "y" * 120_000)])).status == 200
@@ -689,6 +706,28 @@ async def test_without_a_lifespan_the_first_request_starts_the_worker_once(serve
     results = await asyncio.gather(*(ask(app) for _ in range(5)))
     assert [got.status for got in results] == [200] * 5
     assert calls == ["start"] + ["request"] * 5
+
+
+async def test_a_client_that_goes_while_the_worker_starts_stops_the_start_for_nobody(serve) -> None:
+    calls: list[str] = []
+    go_on = asyncio.Event()
+    target = recording(calls)
+
+    @target.on_start
+    async def start():
+        calls.append("starting")
+        await go_on.wait()
+
+    app = serve(target)
+    first = Connection(app).start()
+    await until(lambda: "starting" in calls)
+    second = Connection(app).start()
+    first.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first.task
+    go_on.set()
+    assert (await second.end()).status == 200
+    assert calls.count("starting") == 1
 
 
 async def test_a_worker_may_be_started_again(serve) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from edgekit import host
+from edgekit import context, host
 from edgekit.app import App
 from edgekit.bindings.kv import KVNamespace
 from edgekit.bindings.scheduled import ScheduledController
 from edgekit.context import ExecutionContext
 from edgekit.engines.open import Store, open_store
 from edgekit.env import Env
-from edgekit.errors import ConfigError
+from edgekit.errors import ConfigError, StorageError
 from edgekit.runtime.isolate import Isolate
 from edgekit.testing import ManualClock
 
@@ -76,6 +76,29 @@ async def test_start_and_stop_happen_once() -> None:
     await isolate.stop()
     await isolate.stop()
     assert calls == ["start", "stop"]
+
+
+async def test_a_stop_and_a_start_wait_for_each_other() -> None:
+    calls: list[str] = []
+    app = App()
+
+    @app.on_start
+    async def start():
+        calls.append("starts")
+        await turns(3)
+        calls.append("started")
+
+    @app.on_stop
+    async def stop():
+        calls.append("stops")
+        await turns(3)
+        calls.append("stopped")
+
+    isolate = Isolate(app)
+    await asyncio.gather(isolate.start(), isolate.stop(), isolate.start())
+    assert calls == ["starts", "started", "stops", "stopped", "starts", "started"]
+    assert isolate.started
+    await isolate.stop()
 
 
 async def test_the_store_is_the_configured_one_and_is_closed(somewhere: Path, monkeypatch) -> None:
@@ -199,6 +222,41 @@ async def test_an_error_in_on_stop_still_closes_everything(somewhere: Path, monk
     with pytest.raises(ZeroDivisionError):
         await isolate.stop()
     assert isolate._store is None
+    assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.parametrize("where", ["other", "at_stop", "both"])
+async def test_an_error_while_it_closes_leaves_nothing_open(
+    somewhere: Path, monkeypatch, where: str
+) -> None:
+    monkeypatch.setenv("EDGEKIT_STORE", f"sqlite:{somewhere}/state")
+    ended: list[str] = []
+    app, other = App(AppEnv), App()
+
+    async def living(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        ended.append("lifespan")
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def failing():
+        raise ZeroDivisionError
+
+    app.mount("/", living)
+    if where != "at_stop":
+        other.on_stop(failing)
+    isolate = Isolate(app, beside={"other": other})
+    await isolate.start()
+    if where != "other":
+        isolate.scope.at_stop.append(failing)
+    store = isolate._open()
+    with pytest.raises(ZeroDivisionError):
+        await isolate.stop()
+    assert ended == ["lifespan"]
+    with pytest.raises(StorageError, match="closed"):
+        await store.records.get("x", b"x", now=0)
+    assert isolate.scope not in context.running
     assert len(asyncio.all_tasks()) == 1
 
 

@@ -90,3 +90,30 @@ async def test_a_shutdown_that_fails_ends_all_the_same() -> None:
 
 async def test_a_lifespan_that_never_started_stops() -> None:
     await Lifespan(live).stop()
+
+
+@pytest.mark.parametrize("turns", [0, 1, 5])
+async def test_a_start_that_is_cancelled_leaves_nothing_behind(turns: int) -> None:
+    ready = asyncio.Event()
+    calls = []
+
+    async def app(scope, receive, send):
+        calls.append((await receive())["type"])
+        await ready.wait()
+        await send({"type": "lifespan.startup.complete"})
+        calls.append((await receive())["type"])
+        await send({"type": "lifespan.shutdown.complete"})
+
+    lifespan = Lifespan(app)
+    starting = asyncio.ensure_future(lifespan.start())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert len(asyncio.all_tasks()) == 1
+    calls.clear()
+    ready.set()
+    await lifespan.start()
+    await lifespan.stop()
+    assert calls == ["lifespan.startup", "lifespan.shutdown"]

@@ -204,6 +204,65 @@ async def test_wrapped_app_without_a_lifespan_is_served() -> None:
         assert await (await fetch("/")).text() == "bare"
 
 
+async def returns(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+async def ends_early(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+
+
+async def ends_in_silence(scope: Any, receive: Any, send: Any) -> None:
+    await ends_early(scope, receive, send)
+    await receive()
+
+
+async def fails_early(scope: Any, receive: Any, send: Any) -> None:
+    await ends_early(scope, receive, send)
+    raise ZeroDivisionError
+
+
+async def fails_at_the_end(scope: Any, receive: Any, send: Any) -> None:
+    await ends_in_silence(scope, receive, send)
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    "inner", [returns, ends_early, ends_in_silence, fails_early, fails_at_the_end]
+)
+async def test_half_a_lifespan_of_the_wrapped_app_is_a_whole_one_for_the_worker(inner: Any) -> None:
+    from edgekit.app import App
+
+    app = App()
+
+    @app.on_start
+    async def start() -> None:
+        happened.append("starts")
+
+    @app.on_stop
+    async def stop() -> None:
+        happened.append("stops")
+
+    incoming: asyncio.Queue[Any] = asyncio.Queue()
+    answers: asyncio.Queue[Any] = asyncio.Queue()
+    incoming.put_nowait({"type": "lifespan.startup"})
+    middleware = EdgeMiddleware(inner, worker=app)
+    task = asyncio.ensure_future(middleware({"type": "lifespan"}, incoming.get, answers.put))
+    assert (await asyncio.wait_for(answers.get(), 5))["type"] == "lifespan.startup.complete"
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert happened == ["starts"]
+    incoming.put_nowait({"type": "lifespan.shutdown"})
+    await asyncio.wait([task], timeout=5)
+    assert happened == ["starts", "stops"]
+    if inner in (fails_early, fails_at_the_end):
+        with pytest.raises(ZeroDivisionError):
+            await task
+    else:
+        assert (await answers.get())["type"] == "lifespan.shutdown.complete"
+    assert len(asyncio.all_tasks()) == 1
+
+
 async def test_environment_is_checked_at_start() -> None:
     async def needy(request: Request, env: Needs) -> str:
         return env.TOKEN

@@ -23,6 +23,8 @@ from edgekit.web.response import Response
 from edgekit.web.websocket import CloseEvent, WebSocket, WebSocketPair
 from edgekit.worker import Worker
 
+from .wire import hosted, scope_of, until
+
 UPGRADE = {"upgrade": "websocket"}
 app = App()
 
@@ -242,3 +244,100 @@ async def test_message_over_the_limit_closes_with_1009(
             close = await asyncio.wait_for(server.sent.get(), 5)
             assert (close["type"], close["code"]) == ("websocket.close", 1009)
     assert not caplog.records
+
+
+@pytest.mark.parametrize("how", ["lost", "faulty", "cancelled"])
+async def test_a_socket_that_cannot_be_accepted_is_closed_for_its_handler(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEKIT_STORE", "memory:")
+    ended: list[str] = []
+    inner = App()
+
+    @inner.get("/")
+    async def fetch(request: Request, env: Any, ctx: ExecutionContext) -> Response:
+        client, server = WebSocketPair()
+        server.accept()
+
+        async def messages() -> None:
+            async for _ in server:
+                pass
+            ended.append("closed")
+
+        ctx.wait_until(messages())
+        return Response(None, status=101, web_socket=client)
+
+    async def send(message: Any) -> None:
+        if how == "cancelled":
+            task.cancel()
+            await asyncio.sleep(0)
+        raise OSError("gone") if how == "lost" else RuntimeError("a fault")
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    host = hosted(inner)
+    scope = {**scope_of("/"), "type": "websocket", "scheme": "ws"}
+    task = asyncio.ensure_future(host(scope, receive, send))
+    await asyncio.wait([task])
+    if how == "cancelled":
+        assert task.cancelled()
+    else:
+        assert isinstance(task.exception(), RuntimeError) == (how == "faulty")
+    await until(lambda: ended)
+    await host.stop()
+
+
+ACCEPT = {"type": "websocket.accept"}
+
+
+async def fails(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await send(ACCEPT)
+    raise ValueError("the app fails")
+
+
+async def returns(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await send(ACCEPT)
+
+
+async def closes_wrongly(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await send(ACCEPT)
+    await send({"type": "websocket.close", "code": 1006})
+
+
+@pytest.mark.parametrize(
+    ("app", "text"),
+    [
+        (fails, "the app fails"),
+        (returns, "without completing"),
+        (closes_wrongly, "Invalid WebSocket close code"),
+    ],
+)
+async def test_a_mounted_app_that_fails_is_logged_and_its_socket_closed_with_1011(
+    app: Any, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    outer = App()
+    outer.mount("/ws", app)
+    async with TestClient(outer) as client:
+        event = await (await opened(client, "/ws")).receive()
+    assert isinstance(event, CloseEvent)
+    assert event.code == 1011
+    assert text in caplog.text
+
+
+async def test_a_mounted_app_need_not_wait_for_the_handshake() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await send(ACCEPT)
+            await send({"type": "websocket.send", "text": "hi"})
+            await send({"type": "websocket.close"})
+
+    outer = App()
+    outer.mount("/ws", app)
+    async with TestClient(outer) as client:
+        socket = await opened(client, "/ws")
+        assert await socket.receive() == "hi"
+        assert isinstance(await socket.receive(), CloseEvent)

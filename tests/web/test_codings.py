@@ -84,6 +84,11 @@ async def test_several_members_of_gzip_are_one_body() -> None:
     assert await decoded(gzip.compress(b"one ") + gzip.compress(b"two"), "gzip", 5) == b"one two"
 
 
+async def test_thousands_of_members_in_one_chunk_are_one_body() -> None:
+    member = gzip.compress(b"x")
+    assert await decoded(member * 10_000, "gzip", len(member) * 10_000) == b"x" * 10_000
+
+
 @pytest.mark.parametrize(("coding", "encode"), FORMS)
 async def test_a_body_that_ends_early_is_an_error(coding: str, encode: Any) -> None:
     with pytest.raises(WebTypeError, match=r"compressed stream ended prematurely\."):

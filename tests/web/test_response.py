@@ -13,6 +13,7 @@ from edgekit.errors import WebRangeError, WebTypeError
 from edgekit.web.headers import Headers
 from edgekit.web.response import Response, convert, describe
 from edgekit.web.streams import ReadableStream
+from edgekit.web.websocket import WebSocketPair
 
 
 def test_the_plain_response() -> None:
@@ -86,6 +87,19 @@ def test_status_text_is_the_standard_one_unless_given() -> None:
     assert Response(status=404).status_text == "Not Found"
     assert Response(status=299).status_text == ""
     assert Response(status=404, status_text="Gone fishing").status_text == "Gone fishing"
+
+
+def test_a_web_socket_needs_101() -> None:
+    client, _ = WebSocketPair()
+    assert Response(None, status=101, web_socket=client).status == 101
+    with pytest.raises(WebRangeError, match="must have status code 101"):
+        Response(None, web_socket=client)
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\r\n", "\0", "\t"])
+def test_status_text_is_one_line(text: str) -> None:
+    with pytest.raises(WebTypeError, match="Invalid statusText"):
+        Response(status_text=text)
 
 
 @pytest.mark.parametrize("status", [204, 205, 304])

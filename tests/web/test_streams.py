@@ -388,18 +388,56 @@ async def test_an_error_of_the_source_reaches_both_after_what_came_before() -> N
         assert got == [b"1"]
 
 
-async def test_a_cancelled_branch_does_not_let_the_other_end_early() -> None:
-    async def stuck() -> AsyncIterator[bytes]:
-        yield b"1"
-        await asyncio.Event().wait()
+async def test_a_branch_that_is_cancelled_leaves_the_other_be() -> None:
+    go_on = asyncio.Event()
 
-    first, second = ReadableStream(stuck()).tee()
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"1"
+        await go_on.wait()
+        yield b"2"
+
+    first, second = ReadableStream(slow()).tee()
     task = asyncio.ensure_future(drain(first))
     await turns()
     task.cancel()
     await asyncio.wait([task])
-    with pytest.raises(WebTypeError, match="cancelled"):
-        await drain(second)
+    go_on.set()
+    assert await drain(second) == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("how", ["cancelled", "closed", "dropped"])
+async def test_the_source_is_closed_when_both_branches_go_while_it_is_waited_for(how: str) -> None:
+    closed: list[str] = []
+
+    async def stuck() -> AsyncIterator[bytes]:
+        try:
+            await asyncio.Event().wait()
+            yield b""
+        finally:
+            closed.append("closed")
+
+    first, second = ReadableStream(stuck()).tee()
+    if how == "cancelled":
+        tasks = [asyncio.ensure_future(drain(each)) for each in (first, second)]
+        await turns()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    else:
+        reader = first.get_reader()
+        task = asyncio.ensure_future(reader.read())
+        await turns()
+        if how == "closed":
+            await second.cancel()
+            await reader.cancel()
+        else:
+            task.cancel()
+            await asyncio.wait([task])
+            del first, second, reader, task
+            gc.collect()
+    await turns()
+    assert closed == ["closed"]
+    assert len(asyncio.all_tasks()) == 1
 
 
 async def test_what_is_read_is_not_held() -> None:
@@ -408,3 +446,40 @@ async def test_what_is_read_is_not_held() -> None:
     iterator = aiter(stream)
     await anext(iterator)
     assert stream._source == ()
+
+
+@pytest.mark.parametrize("reads", [1, 3])
+async def test_a_reader_cancels_while_a_read_waits(reads: int) -> None:
+    closed: list[str] = []
+
+    async def source() -> AsyncIterator[bytes]:
+        try:
+            yield b"a"
+            await asyncio.Event().wait()
+        finally:
+            closed.append("closed")
+
+    reader = ReadableStream(source()).get_reader()
+    assert (await reader.read())["value"] == b"a"
+    waiting = [asyncio.ensure_future(reader.read()) for _ in range(reads)]
+    await asyncio.sleep(0)
+    await asyncio.gather(reader.cancel(), reader.cancel("again"))
+    assert [dict(await each) for each in waiting] == [{"done": True, "value": None}] * reads
+    assert closed == ["closed"]
+    assert (await reader.read())["done"]
+    assert asyncio.current_task().cancelling() == 0
+
+
+async def test_who_is_cancelled_while_his_reader_is_stays_cancelled() -> None:
+    reader = ReadableStream(never_ending()).get_reader()
+    waiting = asyncio.ensure_future(reader.read())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def never_ending() -> AsyncIterator[bytes]:
+    await asyncio.Event().wait()
+    yield b""
