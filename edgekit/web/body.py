@@ -6,6 +6,7 @@ somebody asks.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from edgekit import host
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from edgekit.web.headers import Headers
 
 TEXT = b"text/plain;charset=UTF-8"
+_LISTED = re.compile(r'(?:[^,"]|"(?:\\.|[^"\\])*"?)+').findall
+_MEDIA_TYPE = re.compile(
+    r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*(?:;.*)?"
+).fullmatch
 Bytes = bytes  # in a class with a method `bytes`, annotations need another name for the type
 
 
@@ -61,6 +66,12 @@ def extract_body(body: Any) -> tuple[bytes | ReadableStream | None, bytes | None
     raise WebTypeError(f"a body cannot be made of {kind.__name__}")
 
 
+def media_type(content_type: str) -> str:
+    """The media type of a body: the last that a Content-Type header lists; "" where there is none."""
+    found = [each.strip(" \t") for each in _LISTED(content_type)]
+    return next((each for each in reversed(found) if _MEDIA_TYPE(each)), "")
+
+
 class Body(Spelled):
     """Mixin: `body`, `body_used` and the methods that read it, each once."""
 
@@ -77,7 +88,7 @@ class Body(Spelled):
         body = self._body
         if body is None or isinstance(body, ReadableStream):
             return body
-        stream = ReadableStream((body,))
+        stream = ReadableStream((body,), length=len(body))
         if self._used:
             stream.locked = stream.disturbed = True
         self._body = stream
@@ -123,7 +134,7 @@ class Body(Spelled):
         """The body as a Blob of the body's content type."""
         from edgekit.web.blob import Blob
 
-        content_type = self.headers.get("content-type") or ""
+        content_type = media_type(self.headers.get("content-type") or "")
         return Blob([await self.bytes()], type=content_type)
 
     async def form_data(self) -> FormData:

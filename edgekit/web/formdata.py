@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from edgekit import host
 from edgekit.errors import WebRangeError, WebSyntaxError, WebTypeError
 from edgekit.web.blob import CHUNK, Blob, File, Spool, spooled
+from edgekit.web.encodings import encoding_of
 from edgekit.web.pairs import Pairs, pairs_of, scalar
 from edgekit.web.streams import ReadableStream
 from edgekit.web.url import FORM_TYPE, parse_urlencoded
@@ -25,6 +26,7 @@ MAX_FIELD_BYTES = 1024 * 1024  # one text field
 MAX_TEXT_BYTES = 16 * 1024 * 1024  # all text fields together; a urlencoded form as a whole
 
 _BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]*)"|([^\s;"]*))', re.IGNORECASE)
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]+)', re.IGNORECASE)
 _EXTENDED = re.compile(r";\s*filename\*\s*=\s*utf-8'[^']*'([^\s;]+)", re.IGNORECASE)
 _LONE_NEWLINE = re.compile(r"\r(?!\n)|(?<!\r)\n")
 _NO_NAME = re.compile(r";\s*name\s*=", re.IGNORECASE)
@@ -88,7 +90,9 @@ async def parse_form(
     """The form in a body of that content type, urlencoded or multipart, read to its end.
 
     Text is UTF-8, with U+FFFD for what is not. Files may be of any size: what bounds them is whoever
-    bounds the body. WebSyntaxError when it is no form; WebRangeError when it exceeds a limit.
+    bounds the body. A part whose filename is "", as browsers send where no file was chosen, is text,
+    as on Workers. WebSyntaxError when it is no form, or one of another charset; WebRangeError when
+    it exceeds a limit.
     """
     essence = content_type.partition(";")[0].strip().lower()
     if essence == "multipart/form-data":
@@ -97,6 +101,11 @@ async def parse_form(
             boundary, body
         )
     if essence == FORM_TYPE:
+        charset = _CHARSET.search(content_type)
+        if charset is not None and (encoding_of(charset[1]) or ("",))[0] != "utf-8":
+            raise WebSyntaxError(
+                f"Non-utf-8 application/x-www-form-urlencoded body: {charset[1]!r:.40}"
+            )
         return await _read_urlencoded(body, max_fields, max_text_bytes)
     if not essence:
         raise WebSyntaxError("Parsing a Body as FormData requires a Content-Type header.")
@@ -156,14 +165,17 @@ class _Multipart:
         self.type = ""
         self.text = bytearray()
         self.start = 0
+        self.split: Any = None  # of the package, which is imported when a form is read
 
     async def read(self, boundary: str, body: AsyncIterable[bytes]) -> FormData:
         from multipart import (  # type: ignore[import-untyped]
             MultipartError,
             ParserLimitReached,
             PushMultipartParser,
+            parse_content_disposition,
         )
 
+        self.split = parse_content_disposition
         try:
             with PushMultipartParser(boundary) as parser:
                 # Read on after the last boundary: what is left belongs to nobody else.
@@ -184,6 +196,8 @@ class _Multipart:
     def begin(self, part: Any) -> None:
         """A part's headers are there: `part` is a multipart.MultipartSegment."""
         disposition: str = part.header("Content-Disposition", "")
+        if "\t" in disposition:  # which the package does not take for a space
+            _, part.name, part.filename = self.split(disposition.replace("\t", " "))
         if not part.name and not _NO_NAME.search(disposition):
             raise WebSyntaxError("Content-Disposition header in FormData part is missing a name.")
         self.name = part.name or ""
@@ -191,6 +205,7 @@ class _Multipart:
         if self.filename is None and (extended := _EXTENDED.search(disposition)):
             # RFC 7578 forbids this form, yet some clients send it alone for what is not ASCII.
             self.filename = unquote(extended[1])
+        self.filename = self.filename or None
         self.text.clear()
         if self.filename is None:
             self.fields += 1

@@ -19,7 +19,8 @@ from inspect import isawaitable
 from typing import Any, Self
 
 from edgekit.errors import WebTypeError
-from edgekit.web.html_rewriter_context import HTML, VOID, words
+from edgekit.web.encodings import encoding_of
+from edgekit.web.html_rewriter_context import HTML, VOID
 from edgekit.web.html_rewriter_element import Element, Subject
 from edgekit.web.html_rewriter_selectors import Selectors, Step
 from edgekit.web.html_rewriter_tokens import COMMENT, DOCTYPE, END, START, TEXT, Token, Tokens
@@ -207,57 +208,15 @@ def _charset(content_type: str) -> str:
     for parameter in content_type.split(";")[1:]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset" and (value := value.strip().strip('"')):
-            label = value.lower()
+            label = value
             break
-    try:
-        name = codecs.lookup(_LABELS.get(label, label)).name
-    except LookupError:
-        name = ""
-    if name.startswith(("utf-16", "iso2022")) or label == "iso-2022-jp":
+    name, codec = encoding_of(label) or ("", "")
+    if name.startswith(("utf-16", "iso-2022")):
         raise WebTypeError("Parser error: Expected ASCII-compatible encoding.")
-    name = _BROADER.get(name, name)
-    if name not in _CODECS:
+    if not codec:
         raise WebTypeError("Parser error: Unknown character encoding has been provided.")
-    return name
+    return codec
 
-
-# Of the labels of the Encoding Standard, what Python reads otherwise or not at all.
-_LABELS = {
-    "ascii": "cp1252",
-    "ansi_x3.4-1968": "cp1252",
-    "us-ascii": "cp1252",
-    "x-cp1250": "cp1250",
-    "x-cp1251": "cp1251",
-    "x-cp1252": "cp1252",
-    "x-sjis": "cp932",
-    "x-gbk": "gb18030",
-    "x-euc-jp": "euc_jp",
-    "x-mac-roman": "mac-roman",
-    "x-mac-cyrillic": "mac-cyrillic",
-    "x-mac-ukrainian": "mac-cyrillic",
-    "dos-874": "cp874",
-    "unicode-1-1-utf-8": "utf-8",
-    "x-unicode20utf8": "utf-8",
-}
-# The Encoding Standard takes these for the codings that contain them.
-_BROADER = {
-    "iso8859-1": "cp1252",
-    "ascii": "cp1252",
-    "iso8859-9": "cp1254",
-    "iso8859-11": "cp874",
-    "tis-620": "cp874",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "shift_jis": "cp932",
-    "euc_kr": "cp949",
-    "big5": "big5hkscs",
-}
-_CODECS = words(
-    "utf-8 cp866 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-10"
-    " iso8859-13 iso8859-14 iso8859-15 iso8859-16 koi8-r koi8-u mac-roman mac-cyrillic cp874 cp1250"
-    " cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 gb18030 big5hkscs euc_jp cp932"
-    " cp949"
-)
 
 Work = tuple[Any, list[Handler], Callable[[Any], None]]
 

@@ -93,7 +93,7 @@ class Element(Unit):
         WebTypeError for what cannot be a name.
         """
         self._check()
-        return shown(self._name)
+        return lower(shown(self._name))
 
     @tag_name.setter
     def tag_name(self, name: str) -> None:

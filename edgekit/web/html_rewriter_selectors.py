@@ -215,7 +215,7 @@ class _Parser:
             _refuse("Selectors with explicit namespaces are not supported.")
         self.at = operator.end()
         self._space()
-        if not self._peek():
+        if self._peek() in ("", "]"):
             _refuse("Unexpected end of selector.")
         quoted = _STRING.match(self.text, self.at)
         if quoted is not None:
@@ -243,7 +243,8 @@ class _Parser:
             self.counts = True
             found = _NTH.match(self.text, self.at)
             if found is None:
-                _refuse("Unexpected token in selector.")
+                self._space()
+                _refuse(f"Unexpected {'token in' if self._peek() else 'end of'} selector.")
             self.at = found.end()
             self._close(")", "Unexpected token in selector.")
             return _nth(word == "nth-of-type", *_step_and_offset(found))

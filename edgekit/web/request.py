@@ -25,11 +25,43 @@ if TYPE_CHECKING:
 HeadersInit = Mapping[str, str] | Iterable[tuple[str, str]]
 
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}").fullmatch
-_UPPERCASED = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
+_UPPERCASED = frozenset(
+    [
+        "ACL",
+        "CHECKOUT",
+        "COPY",
+        "DELETE",
+        "GET",
+        "HEAD",
+        "LOCK",
+        "MERGE",
+        "MKACTIVITY",
+        "MKCOL",
+        "MOVE",
+        "NOTIFY",
+        "OPTIONS",
+        "PATCH",
+        "POST",
+        "PROPFIND",
+        "PROPPATCH",
+        "PURGE",
+        "PUT",
+        "QUERY",
+        "REPORT",
+        "SEARCH",
+        "SUBSCRIBE",
+        "TRACE",
+        "UNLOCK",
+        "UNSUBSCRIBE",
+    ]
+)
 
 
 def normalise_method(method: str) -> str:
-    """The standard's rule: six methods in any case become upper case, others stay as they are."""
+    """As on Workers, HTTP's methods in any case become upper case; others stay as they are.
+
+    The Fetch standard does so to six of them only, and a `patch` is then refused by most servers.
+    """
     if not isinstance(method, str) or not _METHOD(method):
         raise WebTypeError(f"Invalid HTTP method string: {method!r:.100}")
     upper = method.upper()

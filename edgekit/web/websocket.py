@@ -318,7 +318,7 @@ class WebSocket(EventTarget):
         self._close_event = event
         if not (self._half_open or self._close_sent or self._gone):
             self._answered = True
-            self._send_close(event.code, "")
+            self._send_close(event.code, event.reason)
         if self._error is not None:
             await self._fire(ErrorEvent("error", self, self._error))
         await self._fire(event)

@@ -185,6 +185,21 @@ async def test_text_is_utf_8_with_replacement_and_without_byte_order_mark(make: 
 
 
 @both
+@pytest.mark.parametrize(
+    ("content_type", "kind"),
+    [
+        ("text/plain, x/y, Text/HTML", "text/html"),
+        ('a/b;x="c/d, e/f", g', 'a/b;x="c/d, e/f"'),
+        ("bad", ""),
+        ("", ""),
+        (" a/b ; c=d ", "a/b ; c=d"),
+    ],
+)
+async def test_blob_has_the_last_media_type(make: Make, content_type: str, kind: str) -> None:
+    assert (await make("x", headers={"content-type": content_type}).blob()).type == kind
+
+
+@both
 async def test_blob_has_the_content_type(make: Make) -> None:
     blob = await make("<p>", headers={"content-type": "text/html"}).blob()
     assert (blob.type, blob.size, await blob.text()) == ("text/html", 3, "<p>")

@@ -99,6 +99,24 @@ async def test_urlencoded_form_is_read() -> None:
     assert len(await parse(b"", URLENCODED)) == 0
 
 
+@pytest.mark.parametrize("charset", ["utf-8", '"UTF-8"', "utf8", "unicode-1-1-utf-8"])
+async def test_urlencoded_form_may_say_that_it_is_utf_8(charset: str) -> None:
+    form = await parse("a=\xfc".encode(), f"{URLENCODED};charset={charset}; x=y")
+    assert form["a"] == "\xfc"
+
+
+@pytest.mark.parametrize("charset", ["big5", "iso-8859-1", "utf-16", "no-such"])
+async def test_urlencoded_form_of_another_charset_is_a_syntax_error(charset: str) -> None:
+    with pytest.raises(WebSyntaxError, match="Non-utf-8"):
+        await parse(b"a=1", f"{URLENCODED}; Charset={charset}")
+
+
+async def test_no_file_chosen_is_text() -> None:
+    head = 'name="a"; filename=""\nContent-Type: application/octet-stream\n\n'
+    form = await parse(multipart(head, head + "xyz"), max_files=0)
+    assert form.get_all("a") == ["", "xyz"]
+
+
 async def test_multipart_form_is_read() -> None:
     with host.use_clock(ManualClock(now=5)):
         form = await parse(
@@ -113,7 +131,7 @@ async def test_multipart_form_is_read() -> None:
     assert await read(form) == [
         ("text", "hellö"),
         ("file", ("a.txt", "text/plain; charset=x", b"one\r\n")),
-        ("file", ("", "application/octet-stream", b"")),
+        ("file", ""),
         ("bare", ("b", "text/plain", b"x")),
         ("broken", "\ufffd"),
     ]
@@ -152,6 +170,7 @@ async def test_epilogue_is_read_to_its_end() -> None:
         ("name=\"a\"; filename*=UTF-8''%e2%82%ac.txt", "a", "€.txt"),
         ('name="a"; filename="x"; filename*=UTF-8\'\'y', "a", "x"),
         ('filename="f"; name=""', "", "f"),
+        ('\tname="a"\t;\tfilename="f"', "a", "f"),
     ],
 )
 async def test_names_are_read_as_browsers_write_them(

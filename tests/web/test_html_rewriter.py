@@ -124,6 +124,17 @@ async def test_an_element_without_content_has_no_end_tag() -> None:
         await changed("<br>", ("on_end_tag", print), selector="br")
 
 
+async def test_a_new_name_is_written_as_it_was_given_and_told_in_lower_case() -> None:
+    seen: list[str] = []
+
+    def element(it: Any) -> None:
+        it.tag_name = "Ab"
+        seen.append(it.tag_name)
+
+    assert await rewritten("<p>x</p>", ("p", {"element": element})) == b"<Ab>x</Ab>"
+    assert seen == ["ab"]
+
+
 async def test_an_element_tells_of_itself() -> None:
     seen: list[Any] = []
 

@@ -99,7 +99,10 @@ REFUSED: list[tuple[list[str], str]] = [
         "Unexpected token in selector.",
     ),
     (["p[a=b x]", "p.1", "p[a=b i j]"], "Unexpected token in selector."),
-    (["p[", "p[]", "p[a=", ".", "p:", "p::"], "Unexpected end of selector."),
+    (
+        ["p[", "p[]", "p[a=", "p[a=]", ".", "p:", "p::", "p:nth-child(", "p:nth-of-type( "],
+        "Unexpected end of selector.",
+    ),
     (["p[a==b]", "p[a=1]", "p[a b]"], "Unexpected token in the attribute selector."),
     (["p['a']"], "Missing attribute name in attribute selector."),
     (["p..a"], "Invalid or unescaped class name in selector."),

@@ -102,7 +102,7 @@ async def test_close_is_answered_before_its_event_is_told() -> None:
     assert states == [WebSocket.CLOSED]
     answer = await one.receive()
     assert isinstance(answer, CloseEvent)
-    assert (answer.code, answer.reason) == (3001, "")
+    assert (answer.code, answer.reason) == (3001, "bye")
     assert (one.ready_state, two.ready_state) == (WebSocket.CLOSED, WebSocket.CLOSED)
     assert await two.receive() is event
     two.close(1000)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
+from edgekit.compat.javascript import late
 from edgekit.compat.javascript.errors import RangeError, TypeError_
-from edgekit.compat.javascript.proxy import JsProxy
-from edgekit.compat.javascript.values import Array, Iterated, number, string
+from edgekit.compat.javascript.proxy import JsNull, JsProxy
+from edgekit.compat.javascript.sequences import Sequence
+from edgekit.compat.javascript.values import Array, moved, number, string
 
 
 class JsBuffer(JsProxy):
@@ -105,7 +107,7 @@ class ArrayBuffer(JsBuffer):
         return ArrayBuffer.over(self._memory[start:end])
 
 
-class TypedArray(JsBuffer):
+class TypedArray(Sequence, JsBuffer):
     """An array of numbers of one type, over an ArrayBuffer.
 
     Made of a length, an iterable of numbers, bytes, or `(buffer, byte_offset, length)`.
@@ -122,14 +124,16 @@ class TypedArray(JsBuffer):
         if isinstance(source, ArrayBuffer):
             self._over(source, offset, length)
             return
-        if isinstance(source, int) or source is None:
-            count = _length(source or 0, f"Invalid typed array length: {source}")
+        if source is None or isinstance(source, int | float | str | JsNull):
+            count = (
+                0 if source is None else _length(source, f"Invalid typed array length: {source}")
+            )
             self._over(ArrayBuffer(count * self.BYTES_PER_ELEMENT), 0, None)
             return
         if isinstance(source, bytes | bytearray | memoryview) and self._format == "B":
             self._over(ArrayBuffer.over(bytes(source)), 0, None)
             return
-        items = list(source) if isinstance(source, Iterable) else []
+        items = list(Array.from_(source))
         self._over(ArrayBuffer(len(items) * self.BYTES_PER_ELEMENT), 0, None)
         for i, item in enumerate(items):
             self._data[i] = self._fit(item)
@@ -156,11 +160,7 @@ class TypedArray(JsBuffer):
 
     def _fit(self, value: Any) -> Any:
         """A number as the array keeps it: cut to its bits."""
-        if isinstance(value, str | bytes) or value is None:
-            try:
-                value = float(value) if value is not None else math.nan
-            except ValueError:
-                value = math.nan
+        value = _number(value)
         if isinstance(value, float) and not math.isfinite(value):
             value = 0
         bits = 8 * self.BYTES_PER_ELEMENT
@@ -217,9 +217,6 @@ class TypedArray(JsBuffer):
     def _out(self, value: Any) -> Any:
         return value
 
-    def at(self, index: int) -> Any:
-        return self[index] if -len(self) <= index < len(self) else None
-
     def set(self, source: Any, offset: int = 0) -> None:
         """Copy the numbers of another array into this one, from `offset` on."""
         items = [self._fit(item) for item in source]
@@ -252,31 +249,6 @@ class TypedArray(JsBuffer):
     def filter(self, function: Any) -> Any:
         return type(self)([x for i, x in enumerate(self) if function(x, i, self)])
 
-    def forEach(self, function: Any) -> None:
-        for i, item in enumerate(self):
-            function(item, i, self)
-
-    def reduce(self, function: Any, *initial: Any) -> Any:
-        return Array.over(list(self)).reduce(function, *initial)
-
-    def every(self, function: Any) -> bool:
-        return Array.over(list(self)).every(function)
-
-    def some(self, function: Any) -> bool:
-        return Array.over(list(self)).some(function)
-
-    def find(self, function: Any) -> Any:
-        return Array.over(list(self)).find(function)
-
-    def includes(self, item: Any) -> bool:
-        return item in self
-
-    def indexOf(self, item: Any, start: int = 0) -> int:
-        return Array.over(list(self)).indexOf(item, start)
-
-    def join(self, separator: str = ",") -> str:
-        return separator.join(map(string, self))
-
     def reverse(self) -> None:
         """Turn it round in place, as Python's sequences do."""
         self.set(list(self)[::-1])
@@ -286,33 +258,33 @@ class TypedArray(JsBuffer):
         self.set(ordered)
         return self
 
+    def toSorted(self, compare: Any = None) -> Any:
+        return self.slice().sort(compare)
+
+    def toReversed(self) -> Any:
+        return type(self)(list(self)[::-1])
+
+    def with_(self, index: int, value: Any) -> Any:
+        """A copy with another item there; a RangeError where there is none."""
+        return type(self)(Array.over(list(self)).with_(index, value))
+
+    def copyWithin(self, target: int, start: int = 0, end: int | None = None) -> Any:
+        """Copy a part over another, in place."""
+        self.set(moved(list(self), target, start, end))
+        return self
+
     def index(self, item: Any, *span: int) -> int:
         return self._data.tolist().index(item, *span)
 
     def count(self, item: Any) -> int:
         return self._data.tolist().count(item)
 
-    def values(self) -> Iterated:
-        return Iterated(self)
-
-    def entries(self) -> Iterated:
-        return Iterated(Array.over([i, item]) for i, item in enumerate(self))
-
-    def toString(self) -> str:
-        return self.join()
-
-    def _entries(self) -> Any:
-        return ((str(i), item) for i, item in enumerate(self))
-
 
 class _Floats(TypedArray):
     __slots__ = ()
 
     def _fit(self, value: Any) -> float:
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            return math.nan
+        return float(_number(value))
 
     def _out(self, value: float) -> Any:
         return number(value)
@@ -337,10 +309,7 @@ class Uint8Array(TypedArray):
 
 class Uint8ClampedArray(TypedArray):
     def _fit(self, value: Any) -> int:
-        try:
-            value = float(value)
-        except (TypeError, ValueError):
-            return 0
+        value = float(_number(value))
         return 0 if value != value else round(min(max(value, 0.0), 255.0))
 
 
@@ -455,7 +424,7 @@ def _accessors() -> Iterator[tuple[str, Callable[..., Any]]]:
         ) -> None:
             if at < 0 or at + big.size > len(self._data):
                 raise RangeError("Offset is outside the bounds of the DataView")
-            fitting = fitter(1)._fit(value)
+            fitting = fitter([value])._data[0]
             (little if is_little else big).pack_into(self._data, at, fitting)
 
         yield f"get{name}", get
@@ -466,10 +435,16 @@ for _name, _function in _accessors():
     setattr(DataView, _name, _function)
 
 
+def _number(value: Any) -> int | float:
+    known = isinstance(value, int | float)
+    return value if known else late.text.to_number(value)  # type: ignore[no-any-return]
+
+
 def _length(value: Any, message: str) -> int:
-    if not isinstance(value, int | float) or value < 0 or value > 2**33:
+    count = _number(value)
+    if count < 0 or count > 2**33:
         raise RangeError(message)
-    return int(value)
+    return int(count) if count == count else 0
 
 
 def bytes_of(value: Any) -> bytes:

@@ -6,11 +6,15 @@ a method, converted like those. Spec: the classes' names are the platform's.
 
 from __future__ import annotations
 
+from inspect import isawaitable
 from typing import Any
 
+from edgekit.compat.convert import TOLD, Cf
 from edgekit.compat.javascript.convert import VIEWS, data, native, view
 from edgekit.compat.javascript.errors import rethrow
+from edgekit.compat.javascript.proxies import JsDoubleProxy
 from edgekit.compat.javascript.proxy import JsProxy, JsType, missing, unmangled
+from edgekit.compat.javascript.values import Object
 from edgekit.compat.javascript.views import View, call
 from edgekit.context import ExecutionContext
 from edgekit.env import Env
@@ -166,8 +170,11 @@ class Context(View, of=ExecutionContext):
     __slots__ = ()
 
     def waitUntil(self, awaitable: Any) -> None:
-        """Let it go on after the response was sent."""
-        self._it.wait_until(awaitable)
+        """Let it go on after the response was sent; nothing waits for what is no promise."""
+        if isinstance(awaitable, JsDoubleProxy):
+            awaitable = awaitable.unwrap()
+        if isawaitable(awaitable):
+            self._it.wait_until(awaitable)
 
     def passThroughOnException(self) -> None:
         self._it.pass_through_on_exception()
@@ -181,10 +188,22 @@ class Context(View, of=ExecutionContext):
         return Bound.over(self._it.exports)
 
 
+class _Cf(dict[str, Any]):
+    """The properties of `request.cf`, in which what nobody knows here is undefined."""
+
+    __slots__ = ()
+    undefined = TOLD
+
+
+def _cf(value: Any) -> Any:
+    return Object.over(_Cf({name: data(item) for name, item in value.items()}))
+
+
 def _plain(value: Any) -> Any:
     """A dict of edgekit's with attributes: what stands on Workers for a plain object."""
     return data(dict(value))
 
 
 VIEWS[Plain] = _plain
+VIEWS[Cf] = _cf
 VIEWS[object] = Bound.over

@@ -25,17 +25,37 @@ _DIGESTS = HASHES | {"MD5": "md5"}
 _BLOCKS = {"SHA-1": 512, "SHA-256": 512, "SHA-384": 1024, "SHA-512": 1024}
 
 
+_CIPHER = ("encrypt", "decrypt", "wrapKey", "unwrapKey")
+_SIGNING = ("HMAC", "RSASSA-PKCS1-v1_5", "RSA-PSS", "ECDSA", "Ed25519", "NODE-ED25519")
+_DERIVING = ("PBKDF2", "HKDF", "ECDH", "X25519")
+_USAGES: dict[str, tuple[str, ...]] = {"AES-KW": ("wrapKey", "unwrapKey")}
+_USAGES |= dict.fromkeys(_SIGNING, ("sign", "verify"))
+_USAGES |= dict.fromkeys(_DERIVING, ("deriveKey", "deriveBits"))
+_PUBLIC = frozenset({"verify", "encrypt", "wrapKey"})
+
+
 class CryptoKey(JsProxy):
     """A key: `type`, `extractable`, `algorithm`, `usages`."""
 
     def __init__(
         self, type: str, algorithm: dict[str, Any], extractable: bool, usages: list[str], held: Any
     ) -> None:
+        name: str = algorithm["name"]
+        if type == "secret" and extractable and name in ("PBKDF2", "HKDF"):
+            raise refuse(f"{name} key cannot be extractable.", "SyntaxError")
+        if type != "public" and not usages:
+            raise refuse("Secret/private CryptoKeys must have at least one usage.", "SyntaxError")
+        allowed = _USAGES.get(name, _CIPHER)
+        if type != "secret":
+            allowed = tuple(use for use in allowed if (use in _PUBLIC) == (type == "public"))
+        for use in usages:
+            if use not in allowed:
+                raise refuse(f'A {type} {name} key cannot have the usage "{use}".', "SyntaxError")
         self.type = type
         self.algorithm = data(algorithm)
         self.extractable = extractable
-        self.usages = Array.over(list(usages))
-        self._name: str = algorithm["name"]
+        self.usages = Array.over(list(dict.fromkeys(usages)))
+        self._name = name
         self._algorithm = algorithm
         self._held = held
 
@@ -73,7 +93,9 @@ _SPELLED = {
 
 def hash_of(chosen: dict[str, Any]) -> str:
     """The standard's name of an algorithm's hash."""
-    name = algorithm_of(chosen.get("hash") or "")["name"]
+    if chosen.get("hash") is None:
+        raise TypeError_('Missing field "hash" in "algorithm".')
+    name = algorithm_of(chosen["hash"])["name"]
     if name not in HASHES:
         raise refuse(f"Unrecognized or unimplemented digest algorithm requested: {name!r}")
     return str(name)
@@ -269,9 +291,35 @@ def import_key(
                 )
             kept |= {"hash": {"name": hash_of(algorithm)}, "length": len(secret) * 8}
         elif name.startswith("AES-"):
-            kept["length"] = _aes_bits(len(secret) * 8)
+            kept["length"] = _aes_bits(len(secret) * 8, "DataError")
+        if format == "jwk":
+            _check_jwk(key, extractable, usages)
+            if "alg" in key and key["alg"] != _jwk_name(kept):
+                raise refuse(
+                    f'The "jwk" key is for {key["alg"]!r}, not for {_jwk_name(kept)!r}.',
+                    "DataError",
+                )
         return CryptoKey("secret", kept, extractable, usages, secret)
-    return _ciphers().load(format, key, algorithm, extractable, usages)  # type: ignore[no-any-return]
+    made = _ciphers().load(format, key, algorithm, extractable, usages)
+    if format == "jwk":
+        _check_jwk(key, extractable, usages)
+    return made  # type: ignore[no-any-return]
+
+
+def _check_jwk(key: dict[str, Any], extractable: bool, usages: list[str]) -> None:
+    """What a JSON Web Key says of its use must allow what is asked for."""
+    if extractable and key.get("ext") is False:
+        raise refuse('The "jwk" key is not to be extractable: its "ext" is false.', "DataError")
+    for use in usages if "key_ops" in key else ():
+        if use not in key["key_ops"]:
+            raise refuse(f'"jwk" key missing usage "{use}", in "key_ops".', "DataError")
+
+
+def _jwk_name(algorithm: dict[str, Any]) -> str | None:
+    name = algorithm["name"]
+    if name == "HMAC":
+        return "HS" + str(algorithm["hash"]["name"].removeprefix("SHA-"))
+    return f"A{algorithm['length']}{name.removeprefix('AES-')}" if "length" in algorithm else None
 
 
 def _secret(format: str, key: Any) -> bytes:
@@ -291,15 +339,11 @@ def _export_secret(format: str, key: CryptoKey) -> Any:
         return _buffer(key._held)
     if format != "jwk":
         raise refuse(f'Unrecognized key export format "{format}".')
-    if key._name == "HMAC":
-        name = "HS" + key._algorithm["hash"]["name"].removeprefix("SHA-")
-    else:
-        name = f"A{len(key._held) * 8}{key._name.removeprefix('AES-')}"
     return Object.over(
         {
             "kty": "oct",
             "k": base64url(key._held),
-            "alg": name,
+            "alg": _jwk_name(key._algorithm),
             "key_ops": key.usages.slice(),
             "ext": True,
         }
@@ -355,9 +399,11 @@ def _matching(algorithm: Any, key: CryptoKey) -> dict[str, Any]:
     return chosen
 
 
-def _aes_bits(bits: Any) -> int:
+def _aes_bits(bits: Any, error: str = "OperationError") -> int:
+    if bits is None:
+        raise TypeError_('Missing field "length" in "algorithm".')
     if bits not in (128, 192, 256):
-        raise refuse(f"AES keys have 128, 192 or 256 bits, not {bits}.", "DataError")
+        raise refuse(f"AES keys have 128, 192 or 256 bits, not {bits}.", error)
     return int(bits)
 
 

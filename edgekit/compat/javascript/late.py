@@ -25,10 +25,11 @@ class _Late:
 convert = _Late("convert")
 crypto_ciphers = _Late("crypto_ciphers")
 errors = _Late("errors")
+text = _Late("text")
 values = _Late("values")
 
 
 def views() -> None:
     """Import the files that say how edgekit's classes look from JavaScript's side."""
-    for name in ("bindings", "caches", "sockets", "streams", "web"):
+    for name in ("bindings", "caches", "events", "sockets", "streams", "web"):
         import_module(f"edgekit.compat.javascript.{name}")

@@ -1,10 +1,8 @@
-"""The smaller names of JavaScript's global scope: Math, Number, Symbol, fetch, structuredClone and others."""
+"""The smaller names of JavaScript's global scope: String, Symbol, fetch, structuredClone and others."""
 
 from __future__ import annotations
 
 import logging
-import math
-import random
 import weakref
 from typing import Any
 
@@ -13,15 +11,14 @@ from edgekit.compat.javascript.errors import (
     DOMException,
     JsException,
     RangeError,
-    TypeError_,
     rethrow,
 )
 from edgekit.compat.javascript.maps import Map, Set
+from edgekit.compat.javascript.numbers import Box, boxed
 from edgekit.compat.javascript.promises import promise
-from edgekit.compat.javascript.proxy import Function, JsNull, JsProxy, JsType, is_js
-from edgekit.compat.javascript.text import parseFloat, parseInt, to_number
+from edgekit.compat.javascript.proxy import Function, JsNull, JsProxy
 from edgekit.compat.javascript.timers import Performance, Scheduler
-from edgekit.compat.javascript.values import Array, Object, entries_of, number, string
+from edgekit.compat.javascript.values import Array, Object, entries_of, string
 from edgekit.errors import FetchError, UnsupportedError
 
 logger = logging.getLogger("edgekit.console")
@@ -30,122 +27,7 @@ performance = Performance()
 scheduler = Scheduler()
 
 
-class Math(JsProxy):
-    """`js.Math`."""
-
-    E, LN10, LN2, LOG10E, LOG2E = (
-        math.e,
-        math.log(10),
-        math.log(2),
-        math.log10(math.e),
-        1 / math.log(2),
-    )
-    PI, SQRT1_2, SQRT2 = math.pi, math.sqrt(0.5), math.sqrt(2)
-    random = staticmethod(random.random)
-
-    @staticmethod
-    def round(value: float) -> int | float:
-        return number(float(math.floor(value + 0.5)))
-
-    @staticmethod
-    def max(*values: float) -> int | float:
-        return max(values, default=-math.inf)
-
-    @staticmethod
-    def min(*values: float) -> int | float:
-        return min(values, default=math.inf)
-
-    @staticmethod
-    def pow(base: float, exponent: float) -> int | float:
-        return number(float(base) ** float(exponent))
-
-    @staticmethod
-    def sign(value: float) -> int:
-        return (value > 0) - (value < 0)
-
-    @staticmethod
-    def abs(value: float) -> int | float:
-        return abs(value)
-
-    @staticmethod
-    def hypot(*values: float) -> int | float:
-        return number(math.hypot(*values))
-
-
-def _static(function: Any) -> Any:
-    return staticmethod(lambda *values: number(function(*values)))
-
-
-for _name in ("floor", "ceil", "trunc"):
-    setattr(Math, _name, _static(getattr(math, _name)))
-for _name in "sqrt cbrt exp expm1 log log10 log2 log1p sin cos tan asin acos atan atan2 sinh cosh tanh".split():  # noqa: SIM905
-    setattr(Math, _name, _static(getattr(math, _name)))
-Math = Math()  # type: ignore[assignment,misc]
-
-
-class _Converter(JsType):
-    """Classes that are called without `new`, to convert."""
-
-    def __call__(cls, *args: Any) -> Any:
-        return cls._convert(*args)  # type: ignore[attr-defined]
-
-    def new(cls, *args: Any, **kwargs: Any) -> Any:
-        return _boxed(cls, cls._convert(*args))  # type: ignore[attr-defined]
-
-
-def _boxed(cls: Any, value: Any) -> Any:
-    box = object.__new__(cls)
-    box._value = value
-    return box
-
-
-class _Box(JsProxy, metaclass=_Converter):
-    _value: Any
-
-    def valueOf(self) -> Any:
-        return self._value
-
-    def toString(self, *args: Any) -> str:
-        return string(self._value)
-
-    def _to_edgekit(self) -> Any:
-        return self._value
-
-
-class Number(_Box):
-    """`js.Number(value)`, and what numbers can be asked."""
-
-    MAX_SAFE_INTEGER, MIN_SAFE_INTEGER = 2**53 - 1, -(2**53) + 1
-    MAX_VALUE, MIN_VALUE, EPSILON = 1.7976931348623157e308, 5e-324, 2.0**-52
-    POSITIVE_INFINITY, NEGATIVE_INFINITY, NaN = math.inf, -math.inf, math.nan
-    parseInt, parseFloat = staticmethod(parseInt), staticmethod(parseFloat)
-    _convert = staticmethod(to_number)
-
-    @staticmethod
-    def isInteger(value: Any) -> bool:
-        return _is_number(value) and value - value == 0 and value == int(value)
-
-    @staticmethod
-    def isSafeInteger(value: Any) -> bool:
-        return Number.isInteger(value) and abs(value) < 2**53
-
-    @staticmethod
-    def isFinite(value: Any) -> bool:
-        return _is_number(value) and value - value == 0
-
-    @staticmethod
-    def isNaN(value: Any) -> bool:
-        return _is_number(value) and value != value
-
-    def toFixed(self, digits: int = 0) -> str:
-        return f"{self._value:.{digits}f}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-class String(_Box):
+class String(Box):
     """`js.String(value)`."""
 
     @staticmethod
@@ -159,49 +41,13 @@ class String(_Box):
 
     @staticmethod
     def fromCodePoint(*codes: int) -> str:
+        for code in codes:
+            if not 0 <= code < 0x110000:
+                raise RangeError(f"Invalid code point {string(code)}")
         return "".join(map(chr, codes))
 
 
-class Boolean(_Box):
-    """`js.Boolean(value)`."""
-
-    @staticmethod
-    def _convert(value: Any = None) -> bool:
-        if isinstance(value, float) and value != value:
-            return False
-        if is_js(value):
-            return True  # every object is, an empty array too
-        return bool(value)
-
-
-class BigInt(_Box):
-    """`js.BigInt(value)`: an int."""
-
-    @staticmethod
-    def _convert(value: Any) -> int:
-        try:
-            if isinstance(value, str):
-                return int(value.strip() or "0", 0)
-            if isinstance(value, float) and not value.is_integer():
-                raise RangeError(
-                    f"The number {string(value)} cannot be converted to a BigInt because it is not "
-                    "an integer"
-                )
-            return int(value)
-        except (TypeError, ValueError, OverflowError):
-            raise TypeError_(f"Cannot convert {string(value)} to a BigInt") from None
-
-    @staticmethod
-    def asUintN(bits: int, value: int) -> int:
-        return value & ((1 << bits) - 1)
-
-    @staticmethod
-    def asIntN(bits: int, value: int) -> int:
-        cut = value & ((1 << bits) - 1)
-        return cut - (1 << bits) if bits and cut >> (bits - 1) else cut
-
-
-class Symbol(_Box):
+class Symbol(Box):
     """`js.Symbol(description)`, and the well-known ones, which mean nothing here."""
 
     iterator: Any
@@ -209,11 +55,11 @@ class Symbol(_Box):
 
     @staticmethod
     def _convert(description: Any = None) -> Any:
-        return _boxed(Symbol, description)
+        return boxed(Symbol, description)
 
     @staticmethod
     def for_(key: Any) -> Any:
-        return _symbols.setdefault(string(key), _boxed(Symbol, key))
+        return _symbols.setdefault(string(key), boxed(Symbol, key))
 
     @property
     def description(self) -> Any:
@@ -225,7 +71,7 @@ class Symbol(_Box):
 
 _symbols: dict[str, Any] = {}
 for _name in ("iterator", "asyncIterator", "toStringTag", "dispose", "asyncDispose", "hasInstance"):
-    setattr(Symbol, _name, _boxed(Symbol, f"Symbol.{_name}"))
+    setattr(Symbol, _name, boxed(Symbol, f"Symbol.{_name}"))
 
 
 class Function(Function):  # type: ignore[no-redef]
@@ -329,16 +175,6 @@ class Navigator(JsProxy):
 navigator = Navigator()
 
 
-def isNaN(value: Any = None) -> bool:
-    converted = to_number(value)
-    return converted != converted
-
-
-def isFinite(value: Any = None) -> bool:
-    converted = to_number(value)
-    return converted - converted == 0
-
-
 def fetch(input: Any, init: Any = None) -> Any:
     """A promise of the response."""
     from edgekit import client
@@ -369,7 +205,7 @@ def fetch(input: Any, init: Any = None) -> Any:
         raise
 
 
-def structuredClone(value: Any = None, options: Any = None) -> Any:
+def structuredClone(value: Any, options: Any = None) -> Any:
     """A copy of a value that shares nothing with it; a DataCloneError for what has none."""
     return _cloned(value, {})
 
@@ -404,6 +240,7 @@ def _cloned(value: Any, known: dict[int, Any]) -> Any:
         return _cloned(data(value), known)
     from edgekit.compat.javascript.arrays import ArrayBuffer, JsBuffer
     from edgekit.compat.javascript.dates import Date
+    from edgekit.compat.javascript.regexp import RegExp
     from edgekit.compat.javascript.web import Blob
 
     if isinstance(value, ArrayBuffer):
@@ -412,6 +249,8 @@ def _cloned(value: Any, known: dict[int, Any]) -> Any:
         return type(value).new(ArrayBuffer.over(value.to_bytes()))
     if isinstance(value, Date):
         return Date(value.getTime())
+    if isinstance(value, RegExp):
+        return RegExp(value)
     if isinstance(value, Blob | Exception):
         return value
     raise DOMException(f"{string(value)} could not be cloned.", "DataCloneError")

@@ -93,6 +93,38 @@ def resolved(value: Any) -> PyodideFuture:
     return made
 
 
+class Ending:
+    """The promise `closed` of a reader or writer: made for who asks, kept at the end, or broken."""
+
+    def __init__(self) -> None:
+        self._promise: PyodideFuture | None = None
+        self._ended = False
+        self._error: BaseException | None = None
+
+    @property
+    def promise(self) -> PyodideFuture:
+        """The promise."""
+        if self._promise is None:
+            self._promise = future()
+            self._tell()
+        return self._promise
+
+    def end(self, error: BaseException | None = None) -> None:
+        """It has ended, or failed; what comes later does not count."""
+        if not self._ended:
+            self._ended, self._error = True, error
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._promise is None or not self._ended:
+            return
+        if self._error is None:
+            self._promise.set_result(None)
+        else:
+            self._promise.set_exception(self._error)
+            self._promise.exception()  # nobody needs to ask
+
+
 def _loop(coroutine: Coroutine[Any, Any, Any] | None) -> asyncio.AbstractEventLoop:
     try:
         return asyncio.get_running_loop()

@@ -85,8 +85,8 @@ class JsType(type):
     def __instancecheck__(cls, instance: Any) -> bool:
         if type.__instancecheck__(cls, instance):
             return True
-        # The types of `workers` are no proxies of anything, but code tells them apart by this alone.
-        return cls is JsProxy and hasattr(type(instance), "constructor")
+        # What the SDK leaves JavaScript's is no proxy here, but code tells it by this alone.
+        return cls is JsProxy and hasattr(type(instance), "_js_proxy")
 
     def __repr__(cls) -> str:
         return f"<class 'pyodide.ffi.{cls.__name__}'>"

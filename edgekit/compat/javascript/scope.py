@@ -22,14 +22,16 @@ _HOMES: dict[str, str] = {
     "caches": "caches CacheStorage Cache",
     "console": "console",
     "crypto": "crypto Crypto SubtleCrypto CryptoKey",
-    "dates": "Date RegExp",
+    "dates": "Date",
     "errors": "Error AggregateError DOMException EvalError RangeError TypeError:TypeError_ "
     "SyntaxError:SyntaxError_ ReferenceError:ReferenceError_ URIError",
+    "events": "Event EventTarget CustomEvent AbortController AbortSignal",
     "jsontext": "JSON",
-    "misc": "Math Number String Boolean BigInt Symbol Reflect WeakMap WeakSet WeakRef Intl isNaN "
-    "isFinite fetch structuredClone performance scheduler navigator reportError HTMLRewriter "
-    "addEventListener Function",
+    "misc": "String Symbol Reflect WeakMap WeakSet WeakRef Intl fetch structuredClone performance "
+    "scheduler navigator reportError HTMLRewriter addEventListener Function",
+    "numbers": "Math Number Boolean BigInt isNaN isFinite",
     "promises": "Promise",
+    "regexp": "RegExp",
     "sockets": "WebSocket WebSocketPair MessageEvent CloseEvent ErrorEvent",
     "maps": "Map Set",
     "streams": "ReadableStream WritableStream ReadableStreamDefaultReader:Reader "
@@ -43,8 +45,7 @@ _HOMES: dict[str, str] = {
     "clearImmediate",
     "urlpattern": "URLPattern",
     "values": "Object Array",
-    "web": "Headers Request Response URL URLSearchParams FormData Blob File Event EventTarget "
-    "CustomEvent AbortController AbortSignal",
+    "web": "Headers Request Response URL URLSearchParams FormData Blob File",
 }
 HOMES: dict[str, tuple[str, str]] = {}
 for _module, _names in _HOMES.items():
@@ -52,7 +53,7 @@ for _module, _names in _HOMES.items():
         _name, _, _other = _entry.partition(":")
         HOMES[_name] = (_module, _other or _name)
 
-_FUNCTIONS = frozenset({"errors", "text", "timers", "misc"})
+_FUNCTIONS = frozenset({"errors", "text", "timers", "misc", "numbers"})
 
 
 class Missing(UnsupportedError, AttributeError):

@@ -11,11 +11,13 @@ from typing import Any
 
 from edgekit.compat.javascript.convert import native, view
 from edgekit.compat.javascript.errors import DOMException, JsException, rethrow
+from edgekit.compat.javascript.events import EventView
 from edgekit.compat.javascript.promises import promise
 from edgekit.compat.javascript.proxy import JsProxy, blobs
+from edgekit.compat.javascript.text import whole
 from edgekit.compat.javascript.values import string
 from edgekit.compat.javascript.views import Events, on_property
-from edgekit.compat.javascript.web import EventView
+from edgekit.errors import WebTypeError
 from edgekit.web import blob, events, websocket
 
 
@@ -72,12 +74,27 @@ class _Socket(Events):
             raise DOMException("binaryType is 'arraybuffer' or 'blob'", "SyntaxError")
         self._it._binary_type = value
 
+    def _tell(self, function: Any, *args: Any, **options: Any) -> None:
+        try:
+            function(*args, **options)
+        except Exception as error:
+            rethrow(error)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Run listeners, where both ends are in this process and no connection does it."""
+        ends = (self._it, self._it._peer)
+        if not all(end.accepted and not end._coupled for end in ends):
+            return
+        for end in ends:
+            if end._listeners and end._inbox and not end._dispatching:
+                promise(end._dispatch())
+
 
 class End(
     _Socket,
     of=websocket.WebSocket,
     reads="readyState url protocol extensions",
-    methods="accept",
     nullable="url protocol extensions",
 ):
     """One end of a pair: `accept`, `send`, `close`, `addEventListener`."""
@@ -85,18 +102,31 @@ class End(
     _js_name = "WebSocket"
     __slots__ = ()
 
+    def accept(self, options: Any = None) -> None:
+        """Begin to use it."""
+        chosen = native(options) or {}
+        self._tell(self._it.accept, allow_half_open=bool(chosen.get("allowHalfOpen")))
+
     def send(self, message: Any) -> None:
         """Send text or bytes."""
-        try:
-            self._it.send(_message(message))
-        except Exception as error:
-            rethrow(error)
+        self._tell(self._it.send, _message(message))
 
     def close(self, code: Any = None, reason: Any = None) -> None:
+        """Close it, with a code and a reason if there is one."""
+        number = None if code is None else whole(code)
         try:
-            self._it.close(code, None if reason is None else string(reason))
-        except Exception as error:
-            rethrow(error)
+            self._tell(self._it.close, number, None if reason is None else string(reason))
+        except WebTypeError as error:
+            if not self._it.accepted:
+                raise
+            raise DOMException(str(error), "InvalidAccessError") from error
+
+    def addEventListener(
+        self, type: Any, listener: Any, options: Any = None, **kwargs: Any
+    ) -> None:
+        """Call `listener(event)`, or its `handleEvent`; `once` as an option."""
+        super().addEventListener(type, listener, options, **kwargs)
+        self._deliver()
 
     def serializeAttachment(self, value: Any) -> None:
         """Refused: attachments belong to sockets of Durable Objects."""
@@ -190,8 +220,8 @@ class WebSocket(_Socket):
                 )
         except Exception as error:
             self._failed = True
-            self._tell("error", websocket.ErrorEvent("error", None, error))
-            self._tell("close", websocket.CloseEvent(code=1006, was_clean=False))
+            self._announce("error", websocket.ErrorEvent("error", None, error))
+            self._announce("close", websocket.CloseEvent(code=1006, was_clean=False))
             return
         if self._failed:  # closed meanwhile
             end.accept()
@@ -203,9 +233,9 @@ class WebSocket(_Socket):
         end._binary_type = waiting._binary_type
         end.accept()
         self._connected = True
-        self._tell("open", events.Event("open", end))
+        self._announce("open", events.Event("open", end))
 
-    def _tell(self, type: str, event: Any) -> None:
+    def _announce(self, type: str, event: Any) -> None:
         for listener in self._it._listeners_for(type):
             result = listener(event)
             if hasattr(result, "__await__"):

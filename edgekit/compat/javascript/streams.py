@@ -15,7 +15,7 @@ from typing import Any
 from edgekit.compat.javascript.arrays import ArrayBuffer, Uint8Array
 from edgekit.compat.javascript.convert import native, view
 from edgekit.compat.javascript.errors import JsException, TypeError_, rethrow
-from edgekit.compat.javascript.promises import promise, resolved, settled
+from edgekit.compat.javascript.promises import Ending, promise, resolved, settled
 from edgekit.compat.javascript.proxy import JsProxy
 from edgekit.compat.javascript.values import Array, Object, string
 from edgekit.compat.javascript.views import View
@@ -122,7 +122,7 @@ class ReadableStream(View, of=streams.ReadableStream, reads="locked"):
 
     def pipeTo(self, target: Any, options: Any = None) -> Any:
         """A promise that is kept once everything was written to a WritableStream."""
-        return promise(_pipe(aiter(self), target.getWriter(), native(options) or {}))
+        return promise(_pipe(self, aiter(self), target.getWriter(), native(options) or {}))
 
     def pipeThrough(self, pair: Any, options: Any = None) -> Any:
         """Write everything to `pair.writable`; `pair.readable`."""
@@ -146,16 +146,21 @@ async def _shown(chunks: AsyncIterator[Any]) -> AsyncIterator[Any]:
         await streams.aclose(chunks)
 
 
-async def _pipe(chunks: AsyncIterator[Any], writer: Any, options: dict[str, Any]) -> None:
+async def _pipe(
+    stream: Any, chunks: AsyncIterator[Any], writer: Any, options: dict[str, Any]
+) -> None:
     try:
         async for chunk in chunks:
             await writer.write(chunk)
+        if not options.get("preventClose"):
+            await writer.close()
     except Exception as error:
         if not options.get("preventAbort"):
             await writer.abort(error)
         raise
-    if not options.get("preventClose"):
-        await writer.close()
+    finally:
+        writer.releaseLock()
+        stream._it.locked = False
 
 
 def _branches(chunks: AsyncIterator[Any]) -> list[AsyncIterator[Any]]:
@@ -202,6 +207,12 @@ class Reader(JsProxy):
         self._chunks: Any = chunks
         self._order = asyncio.Lock()
         self._error: Exception | None = None
+        self._closed = Ending()
+
+    @property
+    def closed(self) -> Any:
+        """A promise that is kept once the end has been read, or broken when a read fails."""
+        return self._closed.promise
 
     def read(self) -> Any:
         """A promise of `{done, value}`."""
@@ -216,9 +227,11 @@ class Reader(JsProxy):
             try:
                 value = seen_chunk(await anext(self._chunks))
             except StopAsyncIteration:
+                self._closed.end()
                 return Object.over({"done": True, "value": None})
             except Exception as error:
                 self._error = error
+                self._closed.end(error)
                 rethrow(error)
             return Object.over({"done": False, "value": value})
 
@@ -227,7 +240,9 @@ class Reader(JsProxy):
         async def cancel() -> None:
             if isinstance(self._stream, _Made):
                 await self._stream.end(reason)
-            await streams.aclose(self._chunks)
+            async with self._order:  # of a read that waits still
+                await streams.aclose(self._chunks)
+            self._closed.end()
 
         return _promised(cancel())
 
@@ -241,6 +256,7 @@ class Reader(JsProxy):
             else:
                 self._stream._source = left
             self._stream.locked = False
+            self._closed.end(TypeError_("This ReadableStream reader has been released."))
 
 
 class _Controller(JsProxy):
@@ -319,6 +335,7 @@ class _Controller(JsProxy):
         """Nobody reads on: the source is told, once."""
         cancel, self._closed = member(self._source, "cancel"), True
         self._source = None
+        self._news.set()
         if cancel is not None:
             await settled(cancel(reason))
 
@@ -350,7 +367,7 @@ class WritableStream(JsProxy):
         self._sink = sink
         self._controller = Object.over({"error": self._fail})
         self._order = asyncio.Lock()
-        self._closed: asyncio.Future[None] | None = None
+        self._closed = Ending()
         self._error: BaseException | None = None
         self._ended = False
         self.locked = False
@@ -361,6 +378,7 @@ class WritableStream(JsProxy):
     def _fail(self, reason: Any = None) -> None:
         is_error = isinstance(reason, BaseException)
         self._error = reason if is_error else JsException("Error", string(reason))
+        self._closed.end(self._error)
 
     def getWriter(self) -> Writer:
         """The one writer: `write`, `close`, `abort`."""
@@ -384,7 +402,7 @@ class WritableStream(JsProxy):
                 try:
                     await settled(write(chunk, self._controller))
                 except Exception as error:
-                    self._error = error
+                    self._fail(error)
                     rethrow(error)
 
     async def _end(self) -> None:
@@ -392,7 +410,12 @@ class WritableStream(JsProxy):
             self._check()
             self._ended = True
             if (close := member(self._sink, "close")) is not None:
-                await settled(close())
+                try:
+                    await settled(close())
+                except Exception as error:
+                    self._fail(error)
+                    raise
+            self._closed.end()
 
     async def _abort(self, reason: Any) -> None:
         if self._ended:
@@ -427,6 +450,11 @@ class Writer(JsProxy):
     @property
     def desiredSize(self) -> int:
         return 1
+
+    @property
+    def closed(self) -> Any:
+        """A promise that is kept once the stream is closed, or broken when it fails."""
+        return self._held._closed.promise
 
     @property
     def ready(self) -> Any:

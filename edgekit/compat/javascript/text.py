@@ -9,33 +9,14 @@ from base64 import b64decode, b64encode
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
+from edgekit.bindings.webidl import number as text_number
 from edgekit.compat.javascript.arrays import Uint8Array, bytes_of
 from edgekit.compat.javascript.convert import native
 from edgekit.compat.javascript.errors import DOMException, RangeError, TypeError_, URIError
 from edgekit.compat.javascript.proxy import JsProxy
 from edgekit.compat.javascript.values import Object, number, string
 from edgekit.web.body import encode_text
-
-# The standard's labels that Python knows by another codec.
-_CODECS = {
-    "latin1": "cp1252",
-    "iso-8859-1": "cp1252",
-    "ascii": "cp1252",
-    "us-ascii": "cp1252",
-    "utf-16": "utf-16-le",
-    "unicode-1-1-utf-8": "utf-8",
-    "utf8": "utf-8",
-    "shift_jis": "cp932",
-    "sjis": "cp932",
-    "euc-kr": "cp949",
-    "gb2312": "gbk",
-}
-_NAMES = {
-    "cp1252": "windows-1252",
-    "utf-16-le": "utf-16le",
-    "cp932": "shift_jis",
-    "cp949": "euc-kr",
-}
+from edgekit.web.encodings import REFUSE, REPLACE, encoding_of
 
 
 class TextEncoder(JsProxy):
@@ -45,7 +26,7 @@ class TextEncoder(JsProxy):
 
     def encode(self, text: Any = "") -> Uint8Array:
         """The text as an Uint8Array."""
-        return Uint8Array(encode_text(string(text)))
+        return Uint8Array(encode_text("" if text is None else string(text)))
 
     def encodeInto(self, text: Any, target: Any) -> Object:
         """Write as many whole characters as there is room for; how many `{read, written}`."""
@@ -66,36 +47,37 @@ class TextDecoder(JsProxy):
 
     def __init__(self, label: Any = "utf-8", options: Any = None) -> None:
         chosen = native(options) or {}
-        name = string(label).strip().lower()
-        codec = _CODECS.get(name, name)
-        try:
-            codec = codecs.lookup(codec).name
-        except LookupError:
-            raise RangeError(f'The "{name}" encoding is not supported') from None
-        self.encoding = _NAMES.get(codec, codec)
+        found = encoding_of("utf-8" if label is None else string(label))
+        if found is None:
+            raise RangeError(f'The "{string(label)}" encoding is not supported')
+        self.encoding, self._codec = found
         self.fatal = bool(chosen.get("fatal"))
         self.ignoreBOM = bool(chosen.get("ignoreBOM"))
-        self._codec = codec
         self._decoder: codecs.IncrementalDecoder | None = None
+        self._begun = False
 
     def decode(self, data: Any = None, options: Any = None) -> str:
         """The text of the bytes; with `stream`, a character that is not complete waits for the rest."""
         more = bool((native(options) or {}).get("stream"))
-        decoder = self._decoder
-        begun = decoder is not None
-        if decoder is None:
+        if self._decoder is None:
             made = codecs.getincrementaldecoder(self._codec)
-            decoder = made("strict" if self.fatal else "replace")
+            errors = "strict" if self.fatal else "replace"
+            if not self.encoding.startswith("utf-"):
+                errors = REFUSE if self.fatal else REPLACE
+            self._decoder, self._begun = made(errors), False
         try:
-            text = decoder.decode(b"" if data is None else bytes_of(native(data)), not more)
+            text = self._decoder.decode(b"" if data is None else bytes_of(native(data)), not more)
         except UnicodeDecodeError:
             self._decoder = None
             raise TypeError_(
                 f"The encoded data was not valid for encoding {self.encoding}"
             ) from None
-        self._decoder = decoder if more else None
-        if not begun and not self.ignoreBOM:
-            text = text.removeprefix("\ufeff")
+        if text and not self._begun:
+            self._begun = True
+            if not self.ignoreBOM and self.encoding.startswith("utf-"):
+                text = text.removeprefix("\ufeff")
+        if not more:
+            self._decoder = None
         return text
 
 
@@ -134,9 +116,12 @@ def encodeURI(value: Any) -> str:
 
 
 def _encode(value: Any, safe: str) -> str:
+    text = string(value)
     try:
-        return quote(string(value), safe)
-    except UnicodeEncodeError:
+        if not text.isascii():  # two halves of a pair are one character
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16")
+        return quote(text, safe)
+    except UnicodeError:
         raise URIError("URI malformed") from None
 
 
@@ -153,20 +138,14 @@ def decodeURIComponent(value: Any) -> str:
         raise URIError("URI malformed") from None
 
 
-_ESCAPE = re.compile("(?:%[0-9A-Fa-f]{2})+")
+_KEPT = re.compile("(%(?:2[346BCF]|3[ABDF]|40))", re.IGNORECASE)
 
 
 def decodeURI(value: Any) -> str:
     """As decodeURIComponent, but for escapes of what means something in a URI."""
-
-    def plain(found: re.Match[str]) -> str:
-        text = decodeURIComponent(found[0])
-        return "".join(quote(c, "") if c in ";/?:@&=+$,#" else c for c in text)
-
-    text = string(value)
-    if _BAD_ESCAPE(text):
-        raise URIError("URI malformed")
-    return _ESCAPE.sub(plain, text)
+    parts = _KEPT.split(string(value))
+    parts[::2] = map(decodeURIComponent, parts[::2])
+    return "".join(parts)
 
 
 _INT = re.compile(r"\s*([+-]?)(0[xX])?([0-9a-zA-Z]*)")
@@ -179,6 +158,8 @@ def parseInt(value: Any, radix: int = 0) -> int | float:
     if found is None:
         return math.nan
     sign, prefix, digits = found.groups()
+    if radix and not 2 <= radix <= 36:
+        return math.nan
     if prefix and radix not in (0, 16):
         digits = "0"
     base = radix or (16 if prefix else 10)
@@ -187,7 +168,8 @@ def parseInt(value: Any, radix: int = 0) -> int | float:
         if not digit.isascii() or int(digit, 36) >= base:
             break
         taken += digit
-    return int(f"{sign}{taken}", base) if taken else math.nan
+    whole = int(f"{sign}{taken}", base) if taken else math.nan
+    return whole if abs(whole) <= 2**53 else number(float(whole))
 
 
 def parseFloat(value: Any) -> int | float:
@@ -208,10 +190,10 @@ def to_number(value: Any = 0) -> int | float:
         return number(value.getTime())
     if not value:  # null, ""
         return 0
-    text = string(value).strip()
-    if not text:
-        return 0
-    if re.fullmatch(r"0[xXoObB][0-9a-fA-F]+", text):
-        return int(text, 0)
-    found = _FLOAT.fullmatch(text)
-    return number(float(found[1].replace("Infinity", "inf"))) if found else math.nan
+    return number(text_number(string(value)))
+
+
+def whole(value: Any) -> int:
+    """A whole number, within 53 bits: fractions are cut off, and what is no number is 0."""
+    converted = 0 if value is None else to_number(value)
+    return int(max(min(converted, 2**53), -(2**53))) if converted == converted else 0

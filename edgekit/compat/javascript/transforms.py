@@ -18,6 +18,7 @@ from edgekit.compat.javascript.promises import settled
 from edgekit.compat.javascript.proxy import JsProxy
 from edgekit.compat.javascript.streams import WritableStream, member, seen_chunk, stream_of
 from edgekit.compat.javascript.values import Object, string
+from edgekit.web.body import encode_text
 
 
 class _Channel:
@@ -104,8 +105,12 @@ class TransformStream(JsProxy):
                 await channel._room.wait()
 
         async def close() -> None:
-            if flush is not None:
-                await settled(flush(controller))
+            try:
+                if flush is not None:
+                    await settled(flush(controller))
+            except Exception as error:
+                channel.fail(error)  # whoever reads would wait for ever
+                raise
             channel.close()
 
         self.writable = WritableStream({"write": write, "close": close, "abort": channel.fail})
@@ -124,6 +129,8 @@ class FixedLengthStream(IdentityTransformStream):
 
     def __init__(self, length: Any, strategy: Any = None) -> None:
         self._left = int(length)
+        if self._left < 0:
+            raise TypeError_(f"A FixedLengthStream cannot have {self._left} bytes.")
         super().__init__()
         self.readable._it.length = self._left
 
@@ -142,9 +149,16 @@ class TextEncoderStream(TransformStream):
     """Text to UTF-8."""
 
     encoding = "utf-8"
+    _half = ""  # of a pair of surrogates, whose other half is in the next chunk
 
     def _transform(self, chunk: Any, controller: Any) -> None:
-        controller.enqueue(seen_chunk(string(chunk).encode("utf-8", "replace")))
+        text = self._half + string(chunk)
+        cut = len(text) - ("\ud800" <= text[-1:] <= "\udbff")
+        self._half = text[cut:]
+        _enqueue(controller, encode_text(text[:cut]))
+
+    def _flush(self, controller: Any) -> None:
+        _enqueue(controller, encode_text(self._half))
 
 
 class TextDecoderStream(TransformStream):
@@ -155,6 +169,7 @@ class TextDecoderStream(TransformStream):
 
         self._decoder = TextDecoder(label, options)
         self.encoding = self._decoder.encoding
+        self.fatal, self.ignoreBOM = self._decoder.fatal, self._decoder.ignoreBOM
         super().__init__()
 
     def _transform(self, chunk: Any, controller: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 from edgekit.compat.javascript.convert import native
 from edgekit.compat.javascript.errors import TypeError_
@@ -25,17 +26,34 @@ PARTS = (
     "search",
     "hash",
 )
-_TOKEN = re.compile(r":([A-Za-z_$][\w$]*)|([*+?{}(])|\\(.)|(.)", re.DOTALL)
+_TOKEN = re.compile(r":([^\W\d][\w$]*|\$[\w$]*)|([*+?{}(])|\\(.)|(.)", re.DOTALL)
+_PLACE = re.compile(r".*:[^\W\d][\w$]*", re.DOTALL).fullmatch
+_VISIBLE = bytes(range(0x21, 0x7F)).decode()
+_IN_PATH = _VISIBLE.translate({ord(character): None for character in '"#<>?`{}'})
+_IN_QUERY = _VISIBLE.translate({ord(character): None for character in "\"#<>'"})
+_PORTS = {"http": "80", "ws": "80", "https": "443", "wss": "443", "ftp": "21"}
+
+
+def _canonical(part: str, text: str) -> str:
+    """Text of a pattern as it stands in a URL's part."""
+    if part == "hostname":
+        if text.isascii():
+            return text.lower()
+        host = URL.parse(f"http://{text}")
+        return text if host is None else host.hostname
+    safe = {"pathname": _IN_PATH, "search": _IN_QUERY, "hash": _IN_QUERY}.get(part)
+    return text.lower() if part == "protocol" else quote(text, safe) if safe else text
 
 
 class _Compiled:
     """One component's pattern: a regular expression, and the names of its groups."""
 
-    def __init__(self, text: str, separator: str, prefix: str, ignore_case: bool) -> None:
+    def __init__(self, part: str, text: str, ignore_case: bool) -> None:
         self.text = text
         self.names: list[str] = []
-        self._separator = separator
-        self._prefix = prefix
+        self._part = part
+        self._separator = {"pathname": "/", "hostname": "."}.get(part, "")
+        self._prefix = "/" if part == "pathname" else ""
         self._unnamed = 0
         self._at = 0
         source = self._sequence(False)
@@ -70,7 +88,14 @@ class _Compiled:
             elif sign is not None:
                 raise TypeError_(f"Invalid pattern {self.text!r}: nothing before {sign}")
             else:
-                out.append(re.escape(escaped or plain))
+                # Text in a row: a letter of another alphabet makes a host's name of another form.
+                run = escaped or plain
+                while (more := _TOKEN.match(self.text, self._at)) and (more[3] or more[4]):
+                    if self._prefix in (run[-1], more[3] or more[4]):
+                        break  # the slash before a place is apart
+                    run += more[3] or more[4]
+                    self._at = more.end()
+                out.append(re.escape(_canonical(self._part, run)))
         if nested:
             raise TypeError_(f"Invalid pattern {self.text!r}: unmatched {{")
         return "".join(out)
@@ -138,9 +163,9 @@ class URLPattern(JsProxy):
                 text = text.removesuffix(":")
             elif name in ("search", "hash"):
                 text = text.removeprefix("?" if name == "search" else "#")
-            separator = {"pathname": "/", "hostname": "."}.get(name, "")
-            prefix = "/" if name == "pathname" else ""
-            compiled = _Compiled(text, separator, prefix, ignore_case)
+            elif name == "port" and text and text == _PORTS.get(str(given.get("protocol", ""))):
+                text = ""  # a URL does not have its scheme's own
+            compiled = _Compiled(name, text, ignore_case)
             self._parts[name] = compiled
             self.hasRegExpGroups |= "(" in text
             setattr(self, name, text)
@@ -163,6 +188,10 @@ class URLPattern(JsProxy):
     def _match(self, input: Any, base: Any) -> dict[str, Any] | None:
         opened = native(input)
         if isinstance(opened, dict):
+            if (own := opened.get("baseURL")) is not None:
+                if (parsed := URL.parse(str(own))) is None:
+                    return None
+                opened = _relative(opened, parsed)
             values = {name: str(opened.get(name, "")) for name in PARTS}
         else:
             url = URL.parse(str(opened), None if base is None else str(native(base)))
@@ -187,7 +216,11 @@ def _relative(given: dict[str, Any], base: URL) -> dict[str, Any]:
     for name in PARTS:
         if name in given:
             break
-        made[name] = getattr(base, name)
+        if name not in ("username", "password"):
+            made[name] = getattr(base, name)
+    path = str(given.get("pathname", "/"))
+    if not path.startswith(("/", "{/", "*", "(")):
+        made["pathname"] = base.pathname.rpartition("/")[0] + "/" + path
     return made
 
 
@@ -201,6 +234,9 @@ def _split(text: str, base: str | None) -> dict[str, Any]:
         rest = text[scheme.end() :]
         end = _first_of(rest, "/?#")
         authority, rest = rest[:end], rest[end:]
+        user, at, authority = authority.rpartition("@")
+        if at:
+            made["username"], _, made["password"] = user.partition(":")
         host_, _, port = (
             authority.rpartition(":")
             if re.search(r":(\d*|\*)$", authority)
@@ -215,8 +251,8 @@ def _split(text: str, base: str | None) -> dict[str, Any]:
     else:
         raise TypeError_(f"Invalid pattern {text!r}: a relative one needs a base URL")
     end = _first_of(rest, "?#")
-    made["pathname"] = rest[:end] or ("/" if scheme else "*")
-    rest = rest[end:]
+    made["pathname"] = rest[:end] or "*"
+    rest = rest[end:].removeprefix("\\")
     if rest.startswith("?"):
         end = _first_of(rest, "#")
         made["search"], rest = rest[1:end], rest[end:]
@@ -229,9 +265,11 @@ def _first_of(text: str, characters: str) -> int:
     """Where the first of these stands outside of groups; the end where there is none."""
     depth = 0
     for i, character in enumerate(text):
+        if text.startswith("\\?", i) and depth == 0 and "?" in characters:
+            return i
         depth += {"{": 1, "(": 1, "}": -1, ")": -1}.get(character, 0)
         if depth == 0 and character in characters:
-            if character == "?" and i and text[i - 1] in ")}*":
+            if character == "?" and i and (text[i - 1] in ")}*" or _PLACE(text[:i])):
                 continue  # a modifier
             return i
     return len(text)

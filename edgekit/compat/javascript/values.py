@@ -6,8 +6,11 @@ Python's, and a whole one is an int. Spec: ECMAScript, as far as code in Python 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from decimal import Decimal
 from functools import cmp_to_key
+from math import copysign
 from typing import Any
 
 from edgekit.bindings.webidl import string as plain_string
@@ -21,6 +24,7 @@ from edgekit.compat.javascript.proxy import (
     nulls,
     unmangled,
 )
+from edgekit.compat.javascript.sequences import Sequence, same
 from edgekit.web.spelling import Plain
 
 
@@ -34,6 +38,8 @@ def string(value: Any) -> str:
         return "null"
     if isinstance(value, JsProxy):
         return str(value)
+    if isinstance(value, float) and 1e-6 <= abs(value) < 1e-4:  # the exponent comes later there
+        return format(Decimal(repr(value)), "f")
     text = plain_string(value)
     return str(value) if text is None else text
 
@@ -70,7 +76,7 @@ class _ObjectFunctions(JsType):
     def assign(cls, target: Any, *sources: Any) -> Any:
         """Copy the properties of each source to the target."""
         for source in sources:
-            for name, value in entries_of(source):
+            for name, value in () if not source else entries_of(source):
                 setattr(target, string(name), value)
         return target
 
@@ -81,8 +87,25 @@ class _ObjectFunctions(JsType):
         """The value itself: nothing here can be frozen."""
         return value
 
+    seal = preventExtensions = freeze
+
     def hasOwn(cls, value: Any, name: Any) -> bool:
         return any(string(name) == own for own, _ in entries_of(value))
+
+    def getOwnPropertyNames(cls, value: Any) -> Array:
+        return cls.keys(value)
+
+    def defineProperty(cls, value: Any, name: Any, descriptor: Any) -> Any:
+        """Set a property to the descriptor's `value`, or to what its `get` gives now."""
+        given = dict(entries_of(descriptor))
+        setattr(value, string(name), given["get"]() if "get" in given else given.get("value"))
+        return value
+
+    def is_(cls, one: Any, other: Any) -> bool:
+        """Whether they are the very same: NaN is NaN, and 0 is not -0."""
+        if one != one:
+            return bool(other != other)
+        return same(one, other) and (one != 0 or copysign(1, one) == copysign(1, other))
 
 
 class Object(JsProxy, metaclass=_ObjectFunctions):
@@ -116,6 +139,8 @@ class Object(JsProxy, metaclass=_ObjectFunctions):
         properties = object.__getattribute__(self, "_properties")
         if name in properties:
             return shown(properties[name])
+        if name in getattr(properties, "undefined", ()):
+            return None
         return missing(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -132,17 +157,27 @@ class Object(JsProxy, metaclass=_ObjectFunctions):
         return "[object Object]"
 
     def _entries(self) -> Any:
-        return self._properties.items()
+        properties = self._properties
+        indexes = [key for key in properties if key[:1] in _DIGITS and _INDEX(key)]
+        if not indexes:
+            return properties.items()
+        # Names that look like an array's indexes go before the others, by their size.
+        order = dict.fromkeys(sorted(indexes, key=int)) | properties
+        return ((key, properties[key]) for key in order)
 
     def _to_edgekit(self) -> Any:
         return Plain({key: native_of(value) for key, value in self._properties.items()})
 
 
+_DIGITS = frozenset("0123456789")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,9}").fullmatch
 _OWN_NAMES = ("to_py", "object_", "as_", "js_id", "typeof")
 
 
 def entries_of(value: Any) -> Iterable[tuple[Any, Any]]:
-    """What JavaScript sees as an object's own properties."""
+    """What JavaScript sees as an object's own properties; a TypeError for null and undefined."""
+    if value is None or isinstance(value, JsNull):
+        raise late.errors.TypeError_("Cannot convert undefined or null to object")
     if isinstance(value, Mapping):
         return value.items()
     if isinstance(value, list | tuple | str):
@@ -225,7 +260,7 @@ class Iterated(JsProxy):
         return [native_of(item) for item in self._items]
 
 
-class Array(JsProxy):
+class Array(Sequence):
     """An array: a Python sequence with JavaScript's methods beside Python's.
 
     Where both have a name, it is Python's: `pop(index)`, `index`, `reverse()` in place, as in Pyodide.
@@ -361,55 +396,11 @@ class Array(JsProxy):
             joined.extend(other) if Array.isArray(other) else joined.append(other)
         return Array.over(joined)
 
-    def join(self, separator: str = ",") -> str:
-        return separator.join(
-            "" if item is None or isinstance(item, JsNull) else string(item) for item in self._list
-        )
-
-    def at(self, index: int) -> Any:
-        return self[index] if -len(self._list) <= index < len(self._list) else None
-
-    def includes(self, item: Any) -> bool:
-        return item in self._list
-
-    def indexOf(self, item: Any, start: int = 0) -> int:
-        return self._list.index(item, start) if item in self._list[start:] else -1
-
-    def lastIndexOf(self, item: Any) -> int:
-        found = [i for i, other in enumerate(self._list) if other == item]
-        return found[-1] if found else -1
-
     def map(self, function: Any) -> Array:
         return Array.over([function(item, i, self) for i, item in enumerate(self)])
 
     def filter(self, function: Any) -> Array:
         return Array.over([x for i, x in enumerate(self) if function(x, i, self)])
-
-    def forEach(self, function: Any) -> None:
-        for i, item in enumerate(self):
-            function(item, i, self)
-
-    def find(self, function: Any) -> Any:
-        return next((x for i, x in enumerate(self) if function(x, i, self)), None)
-
-    def findIndex(self, function: Any) -> int:
-        return next((i for i, x in enumerate(self) if function(x, i, self)), -1)
-
-    def some(self, function: Any) -> bool:
-        return any(function(item, i, self) for i, item in enumerate(self))
-
-    def every(self, function: Any) -> bool:
-        return all(function(item, i, self) for i, item in enumerate(self))
-
-    def reduce(self, function: Any, *initial: Any) -> Any:
-        """Fold from the left; a TypeError where there is nothing to begin with."""
-        items = list(enumerate(self))
-        if not initial and not items:
-            raise TypeError("Reduce of empty array with no initial value")
-        value = initial[0] if initial else items.pop(0)[1]
-        for i, item in items:
-            value = function(value, item, i, self)
-        return value
 
     def sort(self, compare: Any = None) -> Array:
         """Sort in place, by `compare` or as texts."""
@@ -444,25 +435,36 @@ class Array(JsProxy):
     def toSorted(self, compare: Any = None) -> Array:
         return self.slice().sort(compare)
 
+    def toSpliced(self, *args: Any) -> Array:
+        copied = self.slice()
+        copied.splice(*args)
+        return copied
+
     def with_(self, index: int, value: Any) -> Array:
+        """A copy with another item there; a RangeError where there is none."""
+        if not -len(self._list) <= index < len(self._list):
+            raise late.errors.RangeError(f"Invalid index : {index}")
         copied = self.slice()
         copied[index] = value
         return copied
 
-    def values(self) -> Iterated:
-        return Iterated(self)
+    def copyWithin(self, target: int, start: int = 0, end: int | None = None) -> Array:
+        """Copy a part over another, in place."""
+        self._list[:] = moved(self._list, target, start, end)
+        return self
 
-    def entries(self) -> Iterated:
-        return Iterated(Array.over([i, item]) for i, item in enumerate(self._list))
-
-    def toString(self) -> str:
-        return self.join()
-
-    def _entries(self) -> Any:
-        return ((str(i), item) for i, item in enumerate(self._list))
+    def hasOwnProperty(self, name: str) -> bool:
+        return name == "length" or super().hasOwnProperty(name)
 
     def _to_edgekit(self) -> Any:
         return [native_of(item) for item in self._list]
+
+
+def moved(items: list[Any], target: int, start: int, end: int | None) -> list[Any]:
+    """What `copyWithin` makes of a list: the part is cut off at the list's end."""
+    part = items[start:end]
+    at = slice(target, None).indices(len(items))[0]
+    return (items[:at] + part + items[at + len(part) :])[: len(items)]
 
 
 def native_of(value: Any) -> Any:

@@ -139,8 +139,9 @@ class Pairs(View):
         except Exception as error:
             rethrow(error)
 
-    def has(self, name: Any) -> bool:
-        return bool(self._it.has(string(name)))
+    def has(self, name: Any, *value: Any) -> bool:
+        """Whether there is such a name; with a value, whether there is that very pair."""
+        return bool(call(self._it.has, (string(name), *_given(value)), {}))
 
     def append(self, name: Any, *value: Any) -> None:
         self._put(self._it.append, name, value)
@@ -154,14 +155,12 @@ class Pairs(View):
         except Exception as error:
             rethrow(error)
 
-    def delete(self, name: Any) -> None:
-        try:
-            self._it.delete(string(name))
-        except Exception as error:
-            rethrow(error)
+    def delete(self, name: Any, *value: Any) -> None:
+        """Remove every pair of that name; with a value, those with that value."""
+        call(self._it.delete, (string(name), *_given(value)), {})
 
     def getAll(self, name: Any) -> Any:
-        return view(self._it.get_all(string(name)))
+        return call(self._it.get_all, (string(name),), {})
 
     def keys(self) -> Any:
         return iterated([name for name, _ in self._it.items()])
@@ -192,6 +191,10 @@ class Pairs(View):
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.entries())
+
+
+def _given(value: Any) -> list[str]:
+    return [string(each) for each in value if each is not None]
 
 
 def _text(value: Any) -> Any:

@@ -1,6 +1,6 @@
-"""The web's types as JavaScript's side shows them: Headers, Request, Response, URL, forms, blobs, signals.
+"""The web's types as JavaScript's side shows them: Headers, Request, Response, URL, forms, blobs.
 
-Each is a view of edgekit's own, which has the rules. Spec: Fetch, URL, XMLHttpRequest, File API, DOM.
+Each is a view of edgekit's own, which has the rules. Spec: Fetch, URL, XMLHttpRequest, File API.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from edgekit.compat.javascript.errors import TypeError_, rethrow
 from edgekit.compat.javascript.jsontext import parse, stringify
 from edgekit.compat.javascript.maps import MutableMap
 from edgekit.compat.javascript.promises import promise
-from edgekit.compat.javascript.proxy import JsProxy
-from edgekit.compat.javascript.values import null, string
-from edgekit.compat.javascript.views import Events, Pairs, View, on_property
-from edgekit.web import abort, blob, events, formdata, headers, request, response, streams, url
+from edgekit.compat.javascript.proxy import JsNull
+from edgekit.compat.javascript.text import whole
+from edgekit.compat.javascript.values import entries_of, null, string
+from edgekit.compat.javascript.views import Pairs, View
+from edgekit.errors import WebSyntaxError
+from edgekit.web import blob, formdata, headers, request, response, streams, url
+from edgekit.web.body import media_type
 
 
 def _pairs(init: Any) -> Any:
@@ -57,11 +60,15 @@ def _options(init: Any) -> dict[str, Any]:
     options = native(init)
     if options is None:
         return {}
+    if isinstance(options, bool | int | float | str):
+        raise TypeError_("parameter 2 is not of type 'object'.")
     if not isinstance(options, Mapping):
         return options  # type: ignore[no-any-return] # another Request or Response, which lends its own
     chosen = {key: value for key, value in options.items() if value is not None}
     if (given := chosen.get("headers")) is not None:
         chosen["headers"] = headers.Headers(_pairs(given))
+    if (given := chosen.get("body")) is not None:
+        chosen["body"] = _body(dict(entries_of(init)).get("body", given))
     return chosen
 
 
@@ -93,7 +100,7 @@ class _Message(View):
 
     def blob(self) -> Any:
         """A promise of the body as a Blob."""
-        kind = self._it.headers.get("content-type") or ""
+        kind = media_type(self._it.headers.get("content-type") or "")
         return self._read(lambda data: view(blob.Blob([data], type=kind)))
 
     def formData(self) -> Any:
@@ -102,6 +109,8 @@ class _Message(View):
         async def read() -> Any:
             try:
                 return view(await self._it.form_data())
+            except WebSyntaxError as error:
+                raise TypeError_(str(error)) from error
             except Exception as error:
                 rethrow(error)
 
@@ -224,9 +233,13 @@ class Response(
 def _body(body: Any) -> Any:
     opened = native(body)
     # Anything that is no body is text, as wherever the standards take a string.
-    if isinstance(opened, bool | int | float | dict | list) or type(opened) is url.URL:
+    if isinstance(opened, dict | list | set | frozenset | url.URL):
         return string(body)
-    return opened
+    if opened is None or any(
+        hasattr(opened, name) for name in ("_as_body", "__iter__", "__aiter__")
+    ):
+        return opened
+    return string(body)
 
 
 class URL(
@@ -268,7 +281,8 @@ class URLSearchParams(Pairs, MutableMap, of=url.URLSearchParams, reads="size", m
     __slots__ = ()
 
     def __init__(self, init: Any = None) -> None:
-        self._it = url.URLSearchParams(_pairs(init))
+        simple = isinstance(init, bool | int | float | JsNull)
+        self._it = url.URLSearchParams(string(init) if simple else _pairs(init))
 
     def toString(self) -> str:
         return str(self._it)
@@ -281,8 +295,6 @@ class URLSearchParams(Pairs, MutableMap, of=url.URLSearchParams, reads="size", m
         return iter([name for name, _ in self._it.items()])
 
     def __getitem__(self, name: Any) -> Any:
-        if not self.has(name):
-            raise KeyError(name)
         return self.get(name)
 
 
@@ -301,8 +313,7 @@ class Blob(View, of=blob.Blob, reads="size type"):
     __slots__ = ()
 
     def __init__(self, parts: Any = (), options: Any = None) -> None:
-        chosen: Any = native(options) or {}
-        self._it = blob.Blob(_parts(parts), chosen)
+        self._it = blob.Blob(_parts(parts), **_blob_options(options))
 
     def text(self) -> Any:
         return self._later(lambda: blob_text(self._it._read()))
@@ -316,8 +327,9 @@ class Blob(View, of=blob.Blob, reads="size type"):
     def stream(self) -> Any:
         return view(self._it.stream())
 
-    def slice(self, start: int = 0, end: int | None = None, type: str = "") -> Any:
-        return view(self._it.slice(start, end, type))
+    def slice(self, start: Any = 0, end: Any = None, type: Any = "") -> Any:
+        last = None if end is None else whole(end)
+        return view(self._it.slice(whole(start), last, string(type)))
 
     @staticmethod
     def _later(read: Any) -> Any:
@@ -327,14 +339,24 @@ class Blob(View, of=blob.Blob, reads="size type"):
         return promise(wait())
 
 
+def _blob_options(options: Any, *names: str) -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
+    for name, value in () if not options else entries_of(options):
+        if value is not None and name in ("type", "endings", *names):
+            chosen[name] = whole(value) if name == "lastModified" else string(value)
+    return chosen
+
+
 def _parts(parts: Any) -> list[Any]:
     if isinstance(parts, str | bytes | Blob):
         raise TypeError_("The provided value cannot be converted to a sequence.")
-    opened = [native(part) for part in (() if parts is None else parts)]
-    return [
-        part if isinstance(part, str | bytes | bytearray | memoryview | blob.Blob) else string(part)
-        for part in opened
-    ]
+    return [_part(part) for part in (() if parts is None else parts)]
+
+
+def _part(part: Any) -> Any:
+    opened = native(part)
+    known = isinstance(opened, str | bytes | bytearray | memoryview | blob.Blob)
+    return opened if known else string(part)
 
 
 class File(Blob, of=blob.File, reads="lastModified"):
@@ -344,113 +366,4 @@ class File(Blob, of=blob.File, reads="lastModified"):
     name = property(lambda self: self._it.name)  # not by the table: the class has a name of its own
 
     def __init__(self, parts: Any, name: Any, options: Any = None) -> None:
-        chosen: Any = native(options) or {}
-        self._it = blob.File(_parts(parts), string(name), chosen)
-
-
-# Events and signals -----------------------------------------------------------------------------------
-
-
-class Event(JsProxy):
-    """`Event.new(type)`, and what listeners are given."""
-
-    def __init__(self, type: Any, init: Any = None) -> None:
-        self.type = string(type)
-        self.target: Any = null()
-        self.defaultPrevented = False
-        self.cancelable = bool(_options(init).get("cancelable")) if init is not None else False
-        self.timeStamp = 0
-
-    @property
-    def currentTarget(self) -> Any:
-        return self.target
-
-    def preventDefault(self) -> None:
-        self.defaultPrevented = self.cancelable
-
-    def stopPropagation(self) -> None:
-        """Nothing: events here do not propagate."""
-
-    stopImmediatePropagation = stopPropagation
-
-
-class CustomEvent(Event):
-    """An event with a `detail`."""
-
-    def __init__(self, type: Any, init: Any = None) -> None:
-        super().__init__(type, init)
-        self.detail = getattr(init, "detail", null())
-
-
-class EventView(View, of=events.Event, reads="type target"):
-    """An event that edgekit tells of."""
-
-    _js_name = "Event"
-    __slots__ = ()
-
-    @property
-    def currentTarget(self) -> Any:
-        return view(self._it.target)
-
-
-class EventTarget(JsProxy):
-    """`EventTarget.new()`: listeners, and `dispatchEvent` that calls them."""
-
-    def __init__(self) -> None:
-        self._listeners: list[tuple[str, Any, bool]] = []
-
-    def addEventListener(self, type: str, listener: Any, options: Any = None) -> None:
-        once = bool(_options(options).get("once")) if options is not None else False
-        if not any(t == type and native(f) == native(listener) for t, f, _ in self._listeners):
-            self._listeners.append((type, listener, once))
-
-    def removeEventListener(self, type: str, listener: Any, options: Any = None) -> None:
-        self._listeners = [
-            x for x in self._listeners if x[0] != type or native(x[1]) != native(listener)
-        ]
-
-    def dispatchEvent(self, event: Any) -> bool:
-        """Call the listeners of the event's type; whether nobody prevented its default."""
-        event.target = self
-        for type, listener, once in list(self._listeners):
-            if type == event.type:
-                if once:
-                    self.removeEventListener(type, listener)
-                (getattr(listener, "handleEvent", None) or listener)(event)
-        return not event.defaultPrevented
-
-
-class AbortSignal(Events, of=abort.AbortSignal, reads="aborted", methods="throwIfAborted"):
-    """`AbortSignal.timeout(ms)`, `AbortSignal.abort(reason)`, `AbortSignal.any(signals)`."""
-
-    __slots__ = ()
-    onabort = on_property("abort")
-
-    @property
-    def reason(self) -> Any:
-        return view(self._it.reason)
-
-    @staticmethod
-    def abort(reason: Any = None) -> Any:
-        return view(abort.AbortSignal.abort(reason))
-
-    @staticmethod
-    def timeout(milliseconds: float) -> Any:
-        return view(abort.AbortSignal.timeout(milliseconds))
-
-    @staticmethod
-    def any(signals: Any) -> Any:
-        return view(abort.AbortSignal.any([native(signal) for signal in signals]))
-
-
-class AbortController(View, of=abort.AbortController, reads="signal"):
-    """`AbortController.new()`."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        self._it = abort.AbortController()
-
-    def abort(self, reason: Any = None) -> None:
-        """Abort the signal; without a reason, with an AbortError."""
-        self._it.abort(reason)
+        self._it = blob.File(_parts(parts), string(name), **_blob_options(options, "lastModified"))

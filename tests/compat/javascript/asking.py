@@ -34,7 +34,7 @@ _MINIFLARE = {
 _WRANGLER: dict[str, Any] = {
     "kv_namespaces": [{"binding": "KV", "id": "kv"}],
     "d1_databases": [{"binding": "DB", "database_id": "db"}],
-    "r2_buckets": [{"binding": "R2", "bucket_name": "r2"}],
+    "r2_buckets": [{"binding": "R2", "bucket_name": "r2-bucket"}],
     "vars": {"GREETING": "hi", "SETTINGS": SETTINGS},
 }
 

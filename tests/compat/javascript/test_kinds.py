@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from edgekit.compat.convert import Date
 from edgekit.compat.http import Request as SdkRequest
 from edgekit.compat.javascript import kinds
 from edgekit.compat.javascript.arrays import Uint8Array
@@ -52,9 +53,12 @@ async def test_a_promise_is_one():
     assert isinstance(Promise.resolve(1), kinds.JsPromise)
 
 
-def test_the_types_of_workers_count_as_javascripts():
-    assert isinstance(SdkRequest("https://e.com/"), JsProxy)
-    assert not isinstance({}, JsProxy)
+async def test_what_the_sdk_leaves_javascripts_counts_as_a_proxy_and_nothing_else_does():
+    request = SdkRequest("https://e.com/", method="POST", body="x", cf={"a": [1]})
+    left = (request.cf, request.cf.a, request.body, await request.clone().buffer())
+    assert [isinstance(value, JsProxy) for value in left] == [True] * 4
+    own = (request, request.headers, await request.blob(), Date(2026, 1, 1), {}, None)
+    assert [isinstance(value, JsProxy) for value in own] == [False] * 6
 
 
 def test_a_view_and_what_it_shows_are_one():

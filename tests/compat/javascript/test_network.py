@@ -12,9 +12,10 @@ from edgekit.compat import pyfetch as http
 from edgekit.compat.http import HttpStatusError
 from edgekit.compat.javascript.convert import to_js
 from edgekit.compat.javascript.errors import JsException
+from edgekit.compat.javascript.events import AbortController
 from edgekit.compat.javascript.misc import fetch, navigator
 from edgekit.compat.javascript.values import Object
-from edgekit.compat.javascript.web import AbortController, Headers, Request
+from edgekit.compat.javascript.web import Headers, Request
 from edgekit.errors import FetchError, WebTypeError
 from edgekit.web.response import Response
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 
 import pytest
 
 from edgekit.compat.javascript.console import console
+from edgekit.compat.javascript.convert import view
 from edgekit.compat.javascript.errors import JsException
 from edgekit.compat.javascript.maps import Map
 from edgekit.compat.javascript.proxy import jsnull
+from edgekit.compat.javascript.transforms import DecompressionStream
 from edgekit.compat.javascript.urlpattern import URLPattern
 from edgekit.compat.javascript.values import Array, Object
+from edgekit.compat.javascript.web import Response as JsResponse
 from edgekit.testing.client import TestClient
+from edgekit.web.streams import ReadableStream
 from tests.compat.loading import Load, answer
 
 RAW = """
@@ -115,6 +120,16 @@ async def test_caches_keep_responses(load: Load):
         ("https://x.com/:a", "https://x.com/b", {"a": "b"}),
         ("https://x.com/:a", "http://x.com/b", None),
         ("https://*.x.com/", "https://a.b.x.com/", {}),
+        # Text is written as in URLs.
+        ({"pathname": "/é b/:ü"}, "https://x.com/é b/1", {"ü": "1"}),
+        ({"hostname": "BÜCHER.de"}, "https://bücher.de/", {"0": "/"}),
+        ({"protocol": "https", "port": "443"}, "https://x.com/", {"0": "/"}),
+        ({"pathname": "b", "baseURL": "https://x.com/a/y"}, "https://x.com/a/b", {}),
+        ({"pathname": "/b", "baseURL": "https://x.com/a/y"}, "https://u:p@x.com/b", {}),
+        ("https://x.com", "https://x.com/a?b", {"0": "/a"}),
+        ("https://x.com/:a\\?q=:b", "https://x.com/1?q=2", {"a": "1"}),
+        ("https://u:p@x.com/", "https://u:p@x.com/", {}),
+        ("https://x.com/:a?", "https://x.com/", None),
     ],
 )
 def test_url_patterns(pattern: object, url: str, groups: dict[str, str | None] | None):
@@ -130,6 +145,9 @@ def test_url_patterns_with_a_base_or_a_fault():
     )
     assert URLPattern.new({"pathname": "/A"}, {"ignoreCase": True}).test("https://x.com/a")
     assert URLPattern.new({"search": "a=:v"}).test({"search": "a=1"})
+    based = URLPattern.new({"hostname": "x.com", "pathname": "/a/b"})
+    assert based.test({"pathname": "b", "baseURL": "https://x.com/a/c"})
+    assert not based.test({"pathname": "b", "baseURL": "nope"})
     assert not URLPattern.new({}).test("nope")
     for bad in (
         "/x",
@@ -140,6 +158,14 @@ def test_url_patterns_with_a_base_or_a_fault():
     ):
         with pytest.raises(JsException, match="TypeError: Invalid pattern"):
             URLPattern.new(bad)
+
+
+async def test_a_stream_that_cannot_be_finished_fails_for_who_reads():
+    data = gzip.compress(b"hello")
+    for cut in (data[:0], data[:-4], data + b"more"):
+        stream = view(ReadableStream([cut])).pipeThrough(DecompressionStream.new("gzip"))
+        with pytest.raises(JsException, match="TypeError"):
+            await JsResponse.new(stream).text()
 
 
 def test_the_console_writes_to_the_log(caplog: pytest.LogCaptureFixture):
@@ -164,3 +190,43 @@ def test_the_console_writes_to_the_log(caplog: pytest.LogCaptureFixture):
         ("ERROR", "Assertion failed: no"),
         ("INFO", "default: 1"),
     ]
+
+
+OF_EVERY_REQUEST = """
+from js import JSON, Response, URL, console
+from pyodide.ffi import create_once_callable
+
+async def on_fetch(request, env, ctx):
+    async def later():
+        console.log("later")
+    ctx.waitUntil(create_once_callable(later()))
+    ctx.waitUntil(5)
+    cf = request.cf
+    known = [cf.country, cf.colo, getattr(cf, "nothing", "no"), cf.httpProtocol]
+    query = URL.new(request.url).searchParams
+    body = {"cf": known, "all": cf.to_py(), "text": JSON.stringify(cf), "missing": str(query["b"])}
+    return Response.json(body)
+"""
+
+
+async def test_what_handlers_without_the_sdk_find_in_every_request(
+    load: Load, caplog: pytest.LogCaptureFixture
+):
+    worker = load(
+        OF_EVERY_REQUEST,
+        compatibility_flags=["python_workers", "disable_python_no_global_handlers"],
+    )
+    with caplog.at_level(logging.INFO):
+        async with TestClient(worker) as client:
+            told = await (await client.fetch("/?a=1")).json()
+    # What the platform tells of every request is undefined where nobody knows it, but no error.
+    assert told["cf"] == [None, None, "no", "HTTP/1.1"]
+    assert told["all"]["httpProtocol"] == "HTTP/1.1"
+    assert '"httpProtocol":"HTTP/1.1"' in told["text"]
+    assert told["missing"] == "jsnull"
+    assert "later" in caplog.text
+
+
+async def test_a_body_that_is_none_is_text():
+    for given, text in ((ValueError("no"), "no"), ({1}, "{1}"), ({"a": 1}, "{'a': 1}"), (5, "5")):
+        assert await JsResponse.new(given).text() == text

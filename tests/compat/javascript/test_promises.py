@@ -11,8 +11,8 @@ import pytest
 from edgekit import host
 from edgekit.compat.javascript import timers
 from edgekit.compat.javascript.errors import AggregateError, Error, JsException
+from edgekit.compat.javascript.events import AbortController
 from edgekit.compat.javascript.promises import Promise
-from edgekit.compat.javascript.web import AbortController
 from edgekit.testing.clock import ManualClock
 
 

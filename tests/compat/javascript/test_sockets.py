@@ -86,6 +86,46 @@ async def test_listeners_get_events_and_can_be_taken_off():
     assert callable(second.onclose)
 
 
+async def test_two_ends_in_one_process_hear_each_other():
+    first, second = WebSocketPair.new()
+    heard: list[Any] = []
+    closed = asyncio.get_running_loop().create_future()
+
+    def answer(event: Any) -> None:
+        heard.append(event.data)
+        second.send("answer to " + event.data)
+
+    first.addEventListener("message", lambda event: heard.append(event.data))
+    first.onclose = lambda event: closed.set_result((event.code, event.reason))
+    second.addEventListener("message", answer)
+    first.accept()
+    second.accept(allowHalfOpen=True)
+    second.onclose = lambda event: second.close(4000, "mine")
+    first.send("a")
+    first.close("1000", "bye")
+    assert await closed == (4000, "mine")
+    assert heard == ["a", "answer to a"]
+    assert (first.readyState, second.readyState) == (3, 3)
+
+
+async def test_what_came_before_its_listener_is_not_lost():
+    first, second = WebSocketPair.new()
+    first.accept()
+    second.accept()
+    first.send("early")
+    heard = asyncio.get_running_loop().create_future()
+    second.addEventListener("message", lambda event: heard.set_result(event.data))
+    assert await heard == "early"
+
+
+@pytest.mark.parametrize("arguments", [(999,), (1005,), (5000,), ("x",), (None, "reason")])
+def test_a_close_that_cannot_be_said_is_an_invalid_access(arguments: tuple[Any, ...]):
+    first, _ = WebSocketPair.new()
+    first.accept()
+    with pytest.raises(JsException, match="InvalidAccessError"):
+        first.close(*arguments)
+
+
 async def test_binary_messages_are_blobs_where_asked_for():
     first, second = WebSocketPair.new()
     kinds = []
