@@ -1,12 +1,14 @@
 """`workers.asgi`: FastAPI, Starlette and other ASGI apps inside a Workers project.
 
 Unlike on Workers, the app's lifespan runs once, from its first request (or, by `entrypoint`, the
-Worker's start) to the Worker's end; request bodies stream; the scope has the client's address, and the
-`env`. Web sockets are refused or accepted as the app says.
+Worker's start) to the Worker's end; but where every request makes an app of its own, those of before
+are ended. Request bodies stream; the scope has the client's address, and the `env`. Web sockets are
+refused or accepted as the app says.
 """
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -19,6 +21,9 @@ from edgekit.context import ExecutionContext
 from edgekit.runtime.lifespan import Lifespan
 
 EncodeBody = Literal["automatic", "manual"]
+MOST_APPS = (
+    8  # whose lifespans go on while nobody asks them; of a project's own there are one or two
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +58,18 @@ class _WithEnv:
         await self._mounted(scope, receive, send)
 
 
+class _InUse(_WithEnv):
+    """One whose lifespan must not end meanwhile."""
+
+    def __init__(self, running: _Running, env: Any) -> None:
+        super().__init__(running.mounted, env)
+        self._running = running
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._running:
+            await super().__call__(scope, receive, send)
+
+
 async def fetch(
     app: ASGIApp,
     req: Any,
@@ -62,13 +79,21 @@ async def fetch(
     options: Options | None = None,
 ) -> Response:
     """The app's answer to a request, which streams."""
-    mounted = await _running(app)
+    scope = context.current_scope("asgi")
     if ctx is None or not hasattr(ctx, "_spawn"):
-        ctx = ExecutionContext(context.current_scope("asgi").spawn)
+        ctx = ExecutionContext(scope.spawn)
+    apps = scope.kept.get(_Apps)
+    if apps is None:
+        apps = scope.kept[_Apps] = _Apps()
+        scope.at_stop.append(apps.stop)
     unwrap = getattr(type(req), "_to_edgekit", None)
     request = req if unwrap is None else unwrap(req)
-    # The app's headers describe its bytes, in both modes of `encode_body`: nothing is encoded twice.
-    return adopt(await call_asgi(_WithEnv(mounted, env), request, ctx))  # type: ignore[no-any-return]
+    running = apps.of(app)
+    with running:
+        apps.end_others(ctx)
+        await running.start()
+        # The app's headers describe its bytes, in both modes of `encode_body`: nothing is encoded twice.
+        return adopt(await call_asgi(_InUse(running, env), request, ctx))  # type: ignore[no-any-return]
 
 
 async def websocket(app: ASGIApp, req: Any, env: Any = None) -> Response:
@@ -88,33 +113,63 @@ def entrypoint(app: ASGIApp, *, options: Options | None = None) -> type[WorkerEn
     return Default
 
 
-async def _running(app: ASGIApp) -> Mounted:
-    """The app with its lifespan begun, which ends with the Worker."""
-    scope = context.current_scope("asgi")
-    found: _Running | None = scope.kept.get(app)
-    if found is None:
-        found = scope.kept[app] = _Running(app)
-        scope.at_stop.append(found.lifespan.stop)
-    return await found.start()
+class _Apps:
+    """The apps that a Worker's requests have named, the one that was named last at the end."""
+
+    def __init__(self) -> None:
+        self._running: dict[Any, _Running] = {}
+
+    def of(self, app: ASGIApp) -> _Running:
+        """That app, whose lifespan may not have begun."""
+        try:
+            hash(app)
+            key: Any = app
+        except TypeError:
+            key = id(app)  # and nobody else's while the app is here
+        found = self._running.pop(key, None)
+        self._running[key] = found = found or _Running(app)
+        return found
+
+    def end_others(self, ctx: ExecutionContext) -> None:
+        """End the lifespans that are too many, of apps that nobody uses."""
+        spare = len(self._running) - MOST_APPS
+        if spare > 0:
+            for key in [key for key, each in self._running.items() if not each.users][:spare]:
+                ctx.wait_until(self._running.pop(key).lifespan.stop())
+
+    async def stop(self) -> None:
+        """End them all, the last one first."""
+        async with AsyncExitStack() as steps:  # whichever of them fail
+            for each in self._running.values():
+                steps.push_async_callback(each.lifespan.stop)
+            self._running.clear()
 
 
 class _Running:
+    """An app and its lifespan, which goes on while anybody is inside `with`."""
+
     def __init__(self, app: ASGIApp) -> None:
         import asyncio
 
         self.mounted = Mounted(app)
         self.lifespan = Lifespan(self.mounted)
+        self.users = 0
         self._starting = asyncio.Lock()
         self._started = False
 
-    async def start(self) -> Mounted:
+    def __enter__(self) -> None:
+        self.users += 1
+
+    def __exit__(self, *error: object) -> None:
+        self.users -= 1
+
+    async def start(self) -> None:
         """Begin the lifespan, once; whoever comes meanwhile waits."""
         if not self._started:
             async with self._starting:
                 if not self._started:
                     await self.lifespan.start()
                     self._started = True
-        return self.mounted
 
 
 def __getattr__(name: str) -> Any:

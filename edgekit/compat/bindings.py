@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
+from edgekit.bindings.fetcher import Fetcher
 from edgekit.compat.convert import (
     Constructor,
     Convert,
+    JsDict,
+    JsList,
+    ToPy,
     also_javascripts,
     from_user,
     left,
@@ -47,14 +52,15 @@ class Binding:
         return self._binding
 
     def _out(self, value: Any) -> Any:
-        return to_user(value, self._own)
+        value = to_user(value, self._own)
+        return JsList(value) if value.__class__ is list else value
 
     def _own(self, value: Any) -> Any:
         """Wraps what is of the bindings' own classes."""
         if type(value).__module__.startswith(_OURS):
             if isinstance(value, dict):
                 return _converted(value, self._out)
-            return Binding(value)
+            return _class_for(value)(value)
         return value
 
     def __getattr__(self, name: str) -> Any:
@@ -62,6 +68,8 @@ class Binding:
             raise AttributeError(name, name=name, obj=self)
         if name == "constructor":
             return Constructor(_name_of(self._binding))
+        if name == "to_py" and not isinstance(self, Service):
+            return lambda **options: self
         attribute = getattr(self._binding, name)
         if not callable(attribute):
             return self._out(attribute)
@@ -88,11 +96,6 @@ class Binding:
             also_javascripts(error)
             raise
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        kwargs = {key: from_user(value) for key, value in kwargs.items()}
-        result = self._binding(*map(from_user, args), **kwargs)
-        return self._later(result) if inspect.isawaitable(result) else self._out(result)
-
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
             return getattr(self, key)
@@ -111,14 +114,35 @@ class Binding:
         return repr(self._binding)
 
 
+class Service(Binding):
+    """Another Worker, whose values are Python's own, as the SDK has always given them."""
+
+    def _out(self, value: Any) -> Any:
+        return to_user(value, self._own)
+
+
+class Function(Service):
+    """A function of another Worker's. Nothing else can be called: templates call whatever can be."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs = {key: from_user(value) for key, value in kwargs.items()}
+        result = self._binding(*map(from_user, args), **kwargs)
+        return self._later(result) if inspect.isawaitable(result) else self._out(result)
+
+
+def _class_for(value: Any) -> type[Binding]:
+    if isinstance(value, Fetcher):
+        return Service
+    return Function if callable(value) else Binding
+
+
 def wrap(value: Any) -> Any:
     """A binding, wrapped; a variable that is JSON, with the methods of JavaScript's objects."""
-    if type(value).__module__.startswith(_OURS) and not isinstance(value, dict):
-        return Binding(value)
     if isinstance(value, dict | list):
         return left(value)
-    # A service of `runtime/deployment.py` is a Fetcher too, whatever module its class is in.
-    return Binding(value) if hasattr(type(value), "binding_kind") else value
+    # A service of `runtime/deployment.py` is one too, whatever module its class is in.
+    ours = type(value).__module__.startswith(_OURS) or hasattr(type(value), "binding_kind")
+    return _class_for(value)(value) if ours else value
 
 
 def wrap_env(env: Env) -> Env:
@@ -129,17 +153,29 @@ def wrap_env(env: Env) -> Env:
 
 
 def _converted(value: dict[str, Any], convert: Convert) -> Any:
-    """A result that is a dict, of its own class, with what needs it converted."""
+    """A result that is a dict, of its own class but for `to_py`, with what needs it converted."""
+    _see_as(value, _with_to_py(value.__class__))
     for key, item in value.items():
         kind = item.__class__
-        # Rows of D1, which may be many, are of Plain and have nothing to convert.
-        if (
-            kind is dict
-            or kind is bytes
-            or (kind is list and item and item[0].__class__ is not Plain)
-        ):
+        if kind is list and item and item[0].__class__ is Plain:
+            # Rows of D1, which may be many, have nothing to convert.
+            for row in item:
+                _see_as(row, JsDict)
+            value[key] = JsList(item)
+        elif kind is dict or kind is bytes or kind is list or isinstance(item, Plain):
             value[key] = convert(item)
     return value
+
+
+def _see_as(value: Any, kind: type) -> None:
+    object.__setattr__(value, "__class__", kind)  # an attribute of a Plain is a key
+
+
+@cache
+def _with_to_py(kind: type) -> type:
+    if issubclass(kind, ToPy):
+        return kind
+    return type(kind.__name__, (ToPy, kind), {"__slots__": (), "__module__": kind.__module__})
 
 
 def _name_of(binding: Any) -> str:

@@ -13,7 +13,6 @@ same files, byte for byte. Nothing of the program is run.
 
 from __future__ import annotations
 
-import ast
 import gzip
 import json
 import os
@@ -25,7 +24,8 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from edgekit.compat.modulegraph import Graph, trace
+from edgekit.compat import bundle_entry
+from edgekit.compat.modulegraph import Graph, computed, trace
 from edgekit.errors import ConfigError
 from edgekit.formats import read_document
 
@@ -43,6 +43,9 @@ MARK = "// Written by `edgekit build`, which writes it anew each time.\n"
 _TEXT = (".html", ".sql", ".txt")
 _ID = re.compile("[0-9a-f]{32}", re.IGNORECASE)
 _NEVER = frozenset({"node_modules", "python_modules", "__pycache__", "venv", "site-packages"})
+
+# Packages to which a program tells its modules as text, such as Django's settings.
+_BY_TEXT = ("django",)
 
 # What each kind of binding needs of `on_workers`; the others need nothing more.
 _WRAPPERS = {
@@ -153,10 +156,13 @@ def bundle(
     first = trace(root, [file.stem], path=path)
     _check(first)
     document = read_document(config) if config else {"name": _name(root), **kinds()}
-    names = [file.stem, "edgekit", "edgekit.on_workers.entry", *_wrappers(document)]
-    made, entry = Bundle(), _entry(file, attribute)
-    names += [_module_of(root, match) for match in _matches(root, include, (".py",))]
-    made.graph = graph = trace(root, names, path=path, known=first)
+    made, entry = Bundle(), bundle_entry.entry(file, attribute)
+    names = [file.stem]
+    if entry.text is not None or first.edgekit:
+        names += ["edgekit", "edgekit.on_workers.entry", *_wrappers(document)]
+    included = [_module_of(root, match) for match in _matches(root, include, (".py",))]
+    unnamed = [] if included else _unnamed(made, first, root, config)
+    made.graph = graph = trace(root, names + included, path=path, known=first, also=unnamed)
     _check(graph)
     for name in graph.compiled:
         made.dependencies.append(_distribution(name))
@@ -165,14 +171,15 @@ def bundle(
         relative = module.file.relative_to(root).as_posix()
         made.add(f"src/{relative}", module.file.read_bytes(), "(the program)")
     main = file.name
-    if entry is not None:
+    if entry.text is not None:
         main = f"{file.stem}_entry.py"
-        made.add(f"src/{main}", entry, "(the program)")
+        made.add(f"src/{main}", entry.text, "(the program)")
     _add_vendored(made, graph, vendored)
     data = _data_files(root, config, document, include, out)
     for match in data:
         made.add(f"src/{match}", (root / match).read_bytes(), "(the program)")
-    written = _configuration(made, document, config, main, vendored, data)
+    kept = bundle_entry.kept_flags(entry, document, file)
+    written = _configuration(made, document, config, main, vendored, data, kept)
     made.files["wrangler.jsonc"] = written
     if made.dependencies:
         made.files["pyproject.toml"] = _pyproject(document, made.dependencies)
@@ -183,6 +190,24 @@ def bundle(
 def _check(graph: Graph) -> None:
     if graph.problems:
         raise ConfigError("\n".join(dict.fromkeys(graph.problems)))
+
+
+def _unnamed(made: Bundle, graph: Graph, root: Path, config: Path | None) -> list[str]:
+    """Modules that no import names, of programs that load some by names that only running them tells.
+
+    wrangler takes along all below the main module's folder. So it is here where that folder, such as
+    src/, has nothing else in it; the folder of the whole project has tests and more.
+    """
+    places = [f"{m.file}:{line}" for m in graph.own.values() if (line := computed(m)) is not None]
+    places += [name for name in _BY_TEXT if name in graph.packages]
+    if not places:
+        return []
+    why = f"{places[0]} loads modules by names that only running it tells"
+    if config is None or config.parent.resolve() == root.resolve():
+        made.notes.append(f"{why}: name with --include those that no import names")
+        return []
+    made.notes.append(f"{why}: all of {root.name}/ goes along")
+    return [_module_of(root, match) for match in _matches(root, ("**/*.py",), None)]
 
 
 def entries_for(
@@ -271,62 +296,6 @@ def _distribution(name: str) -> str:
     return sorted(found)[0]
 
 
-# The entry ----------------------------------------------------------------------------------------------
-
-
-def _entry(file: Path, attribute: str | None) -> bytes | None:
-    """The module that workerd starts, where the program's own one has no `Default`."""
-    try:
-        tree = ast.parse(file.read_bytes(), str(file))
-    except SyntaxError as error:
-        raise ConfigError(f"{file}:{error.lineno}: {error.msg}") from None
-    bound = _bound(tree)
-    if attribute in (None, "Default") and "Default" in bound:
-        return None
-    usual = [name for name in ("app", *bound, "fetch") if bound.get(name)]
-    name = attribute or next(iter(usual), None) or ("fetch" if "fetch" in bound else None)
-    if name is None or name.partition(".")[0] not in bound:
-        raise ConfigError(
-            f"{file} has nothing to deploy: no `Default = app.entrypoint()`, no `app`, no Worker and no"
-            " `class Default(WorkerEntrypoint)`"
-        )
-    text = f'''"""What workerd starts: the Worker of {file.stem}.py. Written by `edgekit build`."""
-
-from {file.stem} import *  # noqa: F403 - its named entrypoints too
-from {file.stem} import {name.partition(".")[0]} as _found
-
-from edgekit import worker as _worker
-
-Default = _worker(_found{name.removeprefix(name.partition(".")[0])}).entrypoint()
-'''
-    return text.encode()
-
-
-def _bound(tree: ast.Module) -> dict[str, bool]:
-    """The names at the top of a module, and whether each looks like a Worker: App(...) or @worker."""
-    found: dict[str, bool] = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            made = node.value is not None and _makes_worker(node.value)
-            found |= {each.id: made for each in targets if isinstance(each, ast.Name)}
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found[node.name] = any(map(_is_worker, node.decorator_list))
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {alias.asname or alias.name.partition(".")[0]: False for alias in node.names}
-    if "app" in found:
-        found["app"] = True
-    return found
-
-
-def _makes_worker(value: ast.expr) -> bool:
-    return isinstance(value, ast.Call) and _is_worker(value.func)
-
-
-def _is_worker(called: ast.expr) -> bool:
-    return ast.unparse(called).rpartition(".")[2] in ("App", "worker")
-
-
 # The configuration ----------------------------------------------------------------------------------
 
 
@@ -337,6 +306,7 @@ def _configuration(
     main: str,
     vendored: str,
     data: list[str],
+    kept: list[str],
 ) -> bytes:
     written = {key: value for key, value in document.items() if key not in ("edgekit", "$schema")}
     date = written.get("compatibility_date") or USUAL_DATE
@@ -347,7 +317,7 @@ def _configuration(
             f"compatibility_date {date} is from before Python 3.13 on Workers: {OLDEST_DATE} is written"
         )
         date = OLDEST_DATE
-    needed = ["python_workers", "enable_request_signal"]
+    needed = ["python_workers", "enable_request_signal", *kept]
     if date >= _EXTERNAL_SDK and not made.dependencies:
         needed.append(_OWN_SDK)  # pywrangler would bring it; wrangler alone does not
     written = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgekit.errors import EdgekitError
 from edgekit.web.blob import Blob as WebBlob
@@ -30,15 +30,41 @@ class Constructor:
         self.name = name
 
 
-class JsDict(Plain):
+class ToPy:
+    """For code of a time when what bindings return was not converted yet: `result.to_py()`."""
+
+    __slots__ = ()
+
+    def to_py(self, **options: Any) -> Any:
+        """Plain dicts and lists."""
+        return plain(self)
+
+
+class JsDict(ToPy, Plain):
     """A plain object, as the SDK converts it: a dict with attributes."""
 
     __slots__ = ()
 
 
+class JsList(ToPy, list[Any]):
+    """An array, as the SDK converts it: a list."""
+
+    @property
+    def length(self) -> int:
+        return len(self)
+
+
+def plain(value: Any) -> Any:
+    """Dicts and lists of any class as Python's own, all the way down."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
 class Buffer(bytes):
     """An ArrayBuffer that the SDK leaves JavaScript's: bytes, with the names that memoryview and Pyodide's proxies have for them."""
 
+    _js_proxy = True  # to isinstance(_, JsProxy), as what else is left JavaScript's
     constructor = Constructor("ArrayBuffer")
 
     @property
@@ -100,18 +126,15 @@ class Date(datetime):
     toJSON = toISOString
 
 
-class Object(Plain):
+class Object(JsDict):
     """An object that the SDK leaves JavaScript's, as `request.cf` and variables that are JSON are.
 
     A dict with attributes, which has a proxy's methods too.
     """
 
     __slots__ = ()
+    _js_proxy = True
     constructor = Constructor("Object")
-
-    def to_py(self, **options: Any) -> dict[str, Any]:
-        """Plain dicts and lists."""
-        return {key: _to_py(value) for key, value in self.items()}
 
     def object_keys(self) -> Array:
         """The names of its properties."""
@@ -132,18 +155,35 @@ class Object(Plain):
     as_py_json = as_object_map
 
 
-class Array(list[Any]):
+# What Workers tell of every request, in `request.cf`.
+TOLD = frozenset(
+    """
+    asn asOrganization botManagement city clientAcceptEncoding clientTcpRtt colo continent country
+    edgeRequestKeepAliveStatus httpProtocol isEUCountry latitude longitude metroCode postalCode region
+    regionCode requestPriority timezone tlsCipher tlsClientAuth tlsClientHelloLength tlsClientRandom
+    tlsVersion verifiedBotCategory
+    """.split()  # noqa: SIM905
+)
+
+
+class Cf(Object):
+    """`request.cf`: what the platform tells of every request, and nobody knows here, is None."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in self or name not in TOLD:
+                return super().__getattr__(name)
+            return None
+
+
+class Array(JsList):
     """An array inside of an Object."""
 
+    _js_proxy = True
     constructor = Constructor("Array")
-
-    @property
-    def length(self) -> int:
-        return len(self)
-
-    def to_py(self, **options: Any) -> list[Any]:
-        """Plain lists and dicts."""
-        return [_to_py(value) for value in self]
 
 
 def left(value: Any) -> Any:
@@ -153,14 +193,11 @@ def left(value: Any) -> Any:
     return Array(map(left, value)) if isinstance(value, list) else value
 
 
-def _to_py(value: Any) -> Any:
-    return value.to_py() if isinstance(value, Object | Array) else value
-
-
 class Stream(ReadableStream):
     """A ReadableStream whose chunks have the methods that Pyodide's proxies of them have."""
 
     __slots__ = ()
+    _js_proxy = True
     constructor = Constructor("ReadableStream")
 
     def __aiter__(self) -> AsyncIterator[bytes]:

@@ -106,9 +106,14 @@ class FormData(WebFormData):
             raise TypeError("Expected single item in arguments to FormData.__setitem__")
         self.set(name, value)
 
+    def set(self, name: str, value: Any, filename: str | None = None) -> None:
+        """Put it in the place of all values of that name."""
+        super().set(name, _given(value), filename)
+        self._pairs = [(each, adopt(held)) for each, held in self._pairs]
+
     def append(self, name: str, value: Any, filename: str | None = None) -> None:
         """Add a pair at the end."""
-        super().append(name, value, filename)
+        super().append(name, _given(value), filename)
         name, value = self._pairs[-1]
         self._pairs[-1] = name, adopt(value)
 
@@ -136,6 +141,11 @@ def adopt(value: Any) -> Any:
         form._pairs = [(name, adopt(item)) for name, item in value._pairs]
         return form
     return value
+
+
+def _given(value: Any) -> Any:
+    """A value of a form, which may be a Blob of JavaScript's."""
+    return from_user(value) if hasattr(type(value), "_to_edgekit") else value
 
 
 def _parts(parts: Any) -> Any:

@@ -19,6 +19,7 @@ from edgekit.bindings.webidl import string
 from edgekit.compat import convert, forms
 from edgekit.compat.convert import (
     Buffer,
+    Cf,
     Constructor,
     Object,
     adopt_stream,
@@ -32,6 +33,7 @@ from edgekit.web.body import TEXT, Body, encode_text
 from edgekit.web.headers import Headers as WebHeaders
 from edgekit.web.request import HeadersInit
 from edgekit.web.request import Request as WebRequest
+from edgekit.web.response import REDIRECTS
 from edgekit.web.response import Response as WebResponse
 from edgekit.web.streams import ReadableStream
 
@@ -70,15 +72,27 @@ class Headers(WebHeaders):
         raw = headers._raw
         return cls.from_raw(raw.copy() if headers.immutable else raw)  # type: ignore[return-value]
 
+    def get(self, name: str, /, default: Any = None) -> Any:
+        """The value, several joined by ", "; of cookies, which cannot be, the first."""
+        if len(name) == 10 and name.lower() == "set-cookie":
+            return next(iter(super().get_all(name)), default)
+        return super().get(name, default)
+
     def __getitem__(self, name: str) -> str:
-        return self.get(name)  # type: ignore[return-value]
+        return self.get(name)  # type: ignore[no-any-return]
 
     def __delitem__(self, name: str) -> None:
         self.delete(name)
 
     def get_all(self, name: str, failobj: Any = None) -> Any:
-        """Every value of that name; `failobj`, as a message has it, where there is none."""
-        return super().get_all(name) or ([] if failobj is None else failobj)
+        """Every value of that name; `failobj`, as a message has it, where there is none.
+
+        Only cookies come one by one: JavaScript has the values of other names as one text.
+        """
+        found = super().get_all(name)
+        if len(found) > 1 and name.lower() != "set-cookie":
+            found = [", ".join(found)]
+        return found or ([] if failobj is None else failobj)
 
     def add_header(self, name: str, value: str, **parameters: str | None) -> None:
         """Add a value; parameters follow it as in `name="value"`."""
@@ -188,8 +202,8 @@ class Request(_Reads, WebRequest):
     def cf(self) -> Any:
         """What is known of the connection, or None."""
         cf = self._cf
-        if cf.__class__ is not Object and (cf := super().cf) is not None:
-            cf = self._cf = left(cf)
+        if not isinstance(cf, Object) and (cf := super().cf) is not None:
+            cf = self._cf = Cf({name: left(value) for name, value in cf.items()})
         return cf
 
     @property
@@ -293,7 +307,8 @@ class FetchResponse(_Reads, WebResponse):
         """A redirect to an absolute URL; ValueError for a status that is none, TypeError for a URL."""
         text = str(getattr(url, "href", url))
         try:
-            if host.parse_url(text) is None:
+            # The platform looks at the status first.
+            if int(status) in REDIRECTS and host.parse_url(text) is None:
                 raise errors.WebTypeError(f"Unable to parse URL: {text}")
             return super().redirect(text, int(status))
         except errors.WebRangeError as error:
@@ -435,7 +450,8 @@ def as_body(body: Any) -> Any:
         return body
     if hasattr(type(body), "_to_edgekit"):
         body = from_user(body)
-    if isinstance(body, dict | int | float):
+    taken = hasattr(body, "_as_body") or hasattr(body, "__iter__") or hasattr(body, "__aiter__")
+    if isinstance(body, dict) or not (taken or isinstance(body, WebResponse | memoryview)):
         raise errors.WebTypeError(f"Unsupported type in Response: {type(body).__name__}")
     return body
 

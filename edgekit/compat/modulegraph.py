@@ -12,7 +12,7 @@ import ast
 import gc
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,7 +23,9 @@ import edgekit  # not for its names: for where they are
 from edgekit.errors import ConfigError
 
 # What is importable on Workers without being taken along.
-PLATFORM = frozenset({"js", "pyodide", "pyodide_js", "_pyodide", "workers", "_pyodide_core"})
+PLATFORM = frozenset(
+    {"asgi", "js", "pyodide", "pyodide_js", "_pyodide", "workers", "_pyodide_core"}
+)
 # Rooms of edgekit that need a server, threads or files.
 ROOMS_LEFT_OUT = frozenset({"cli", "compat", "runtime", "testing"})
 # What edgekit itself needs there beside the standard library; the rest it does without.
@@ -82,6 +84,9 @@ class Package:
         return any(name.endswith(_COMPILED) for name in self.files)
 
 
+_LOADERS = frozenset({"import_module", "importlib.import_module", "__import__"})
+
+
 @dataclass
 class Graph:
     """What a program needs. `compiled` are packages that the platform must have itself."""
@@ -101,16 +106,24 @@ def left_out(name: str) -> str | None:
 
 
 def trace(
-    root: Path, names: list[str], *, path: list[str] | None = None, known: Graph | None = None
+    root: Path,
+    names: list[str],
+    *,
+    path: list[str] | None = None,
+    known: Graph | None = None,
+    also: Iterable[str] = (),
 ) -> Graph:
     """The graph from these modules on; `root` is the folder of the program's own modules.
 
     `path` is where installed packages are looked for. A name is that of a module of the program, or
-    of one of edgekit. What `known` has read is not read again.
+    of one of edgekit. What `known` has read is not read again. `also` are modules of the program that
+    may be needed: what they import and is not there is no problem.
     """
     tracer = _Tracer(root, sys.path if path is None else path, known or Graph())
     for name in names:
         tracer.need(name, None, ())
+    for name in also:
+        tracer.offer(name)
     with no_collection():
         tracer.run()
     return tracer.graph
@@ -174,6 +187,10 @@ class _Tracer:
                 self.graph.problems.append(f"{where}: there is no module {name!r}")
         elif top not in PLATFORM and top not in sys.stdlib_module_names:
             self._need_package(top, name, names, where)
+
+    def offer(self, name: str) -> None:
+        """Take along a module of the program, whose imports may fail."""
+        self._add(self.graph.own, self._root, name, (), foreign=True)
 
     def _need_edgekit(self, name: str, names: tuple[str, ...], where: str | None) -> None:
         if name == "edgekit":
@@ -337,8 +354,21 @@ def _catches_import(handler: ast.ExceptHandler) -> bool:
 
 def _by_name(call: ast.Call) -> str | None:
     """The module that `import_module("literal")` loads."""
-    name = ast.unparse(call.func)
-    if name not in ("import_module", "importlib.import_module", "__import__") or not call.args:
+    if ast.unparse(call.func) not in _LOADERS or not call.args:
         return None
     first = call.args[0]
     return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
+
+
+def computed(module: Module) -> int | None:
+    """The line where a module loads another by a name that only running it tells."""
+    text = module.text
+    if not any(name in text for name in (b"import_module", b"__import__", b"spec_from_file")):
+        return None
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            by_file = called.rpartition(".")[2] == "spec_from_file_location"
+            if by_file or (called in _LOADERS and _by_name(node) is None):
+                return node.lineno
+    return None

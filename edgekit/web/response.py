@@ -66,8 +66,8 @@ class Response(Body):
     which is sent as it comes.
     Under a content-encoding header of gzip, deflate or br the body is compressed while it is sent;
     a body that is compressed already needs `encode_body="manual"`.
-    Errors: WebRangeError for a status outside 200 to 599 (101 with a web socket, and only with one), WebTypeError for
-    a body with 101, 204, 205 or 304, and for headers and status texts that HTTP does not allow.
+    Errors: WebRangeError for a status outside 200 to 599 (101 goes with a web socket), WebTypeError
+    for a body with 101, 204, 205 or 304, and for headers and status texts that HTTP does not allow.
     """
 
     # Class attributes stand for what nobody has set, as in Request.

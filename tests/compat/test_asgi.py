@@ -86,6 +86,57 @@ async def test_requests_that_come_at_once_share_the_lifespan(load: Load):
     assert made.module.events.count("lifespan") == 1  # type: ignore[attr-defined]
 
 
+APP_OF_EACH_REQUEST = """
+from dataclasses import dataclass
+from workers import WorkerEntrypoint, asgi
+
+events = []
+
+@dataclass  # which has no hash
+class App:
+    name: str
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            events.append(self.name)
+            return await send({"type": "lifespan.shutdown.complete"})
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        if self.name == "/slow":
+            await send({"type": "http.response.body", "body": b"s", "more_body": True})
+            await self.go.wait()
+        await send({"type": "http.response.body", "body": self.name.encode()})
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        import asyncio
+        app = App("/" + request.url.split("/", 3)[3])
+        app.go = go = asyncio.Event()
+        if app.name == "/slow":
+            globals()["go"] = go
+        return await asgi.fetch(app, request, self.env)
+"""
+
+
+async def test_the_lifespans_of_apps_made_for_a_request_do_not_pile_up(load: Load):
+    made = load(APP_OF_EACH_REQUEST)
+    module: Any = made.module
+    async with TestClient(made) as client:
+        slow = await client.get("/slow")
+        assert module.events == []
+        for number in range(2 * asgi.MOST_APPS):
+            assert await (await client.get(f"/{number}")).text() == f"/{number}"
+        # The first is still being answered, so that it counts among those that are left.
+        assert module.events == [f"/{number}" for number in range(asgi.MOST_APPS + 1)]
+        module.go.set()
+        assert await slow.text() == "s/slow"
+    assert sorted(module.events) == sorted(
+        ["/slow", *(f"/{number}" for number in range(2 * asgi.MOST_APPS))]
+    )
+
+
 async def test_what_the_app_raises_is_raised():
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise ValueError("no")

@@ -123,6 +123,97 @@ def test_an_attribute_may_be_named(tmp_path):
     assert "_worker(_found.one)" in (tmp_path / "o" / "src" / "main_entry.py").read_text()
 
 
+OLD = "from workers import Response, fetch\n"
+HANDLERS = (
+    "async def on_fetch(request, env): return await fetch('https://example.com')\n",
+    "on_scheduled = print\n",
+    "app = object()\ndef on_queue(batch): ...\n",
+    "from elsewhere import on_fetch\n",
+)
+
+
+@pytest.mark.parametrize("text", HANDLERS)
+def test_older_handlers_stay_what_they_are_at_the_newer_date(tmp_path, text):
+    program(
+        tmp_path, {"compatibility_date": "2024-12-01"}, main=OLD + text, elsewhere="on_fetch = 1"
+    )
+    config = built(tmp_path)
+    assert config["main"] == "src/main.py"
+    assert config["compatibility_date"] == OLDEST_DATE
+    assert "disable_python_no_global_handlers" in config["compatibility_flags"]
+
+
+@pytest.mark.parametrize(
+    "flag", ["disable_python_no_global_handlers", "no_python_no_global_handlers"]
+)
+def test_older_handlers_may_be_asked_for_by_a_flag(tmp_path, flag):
+    config = {"compatibility_date": "2026-05-01", "compatibility_flags": [flag]}
+    program(tmp_path, config, main=OLD + HANDLERS[0])
+    flags = built(tmp_path)["compatibility_flags"]
+    assert [each for each in flags if "global_handlers" in each] == [flag]
+
+
+@pytest.mark.parametrize("config", [{"compatibility_date": "2025-08-14"}, {}])
+def test_older_handlers_that_workers_do_not_call_are_refused(tmp_path, config):
+    program(tmp_path, config, main=OLD + HANDLERS[0])
+    result = run("build", str(tmp_path))
+    assert result.exit_code == 1
+    assert "on_fetch: Workers call no such handlers" in result.output
+
+
+def test_a_fetch_that_is_imported_is_no_handler(tmp_path):
+    program(tmp_path, {}, main=OLD)
+    assert "nothing to deploy" in run("build", str(tmp_path)).output
+
+
+def test_the_platforms_asgi_need_not_be_installed(tmp_path):
+    program(tmp_path, {}, main="import asgi\n" + APP)
+    assert built(tmp_path)["main"] == "src/main_entry.py"
+
+
+SDK = """
+import importlib
+from workers import Response, WorkerEntrypoint
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        name = request.url.rpartition("/")[2]
+        return Response(importlib.import_module(name).TEXT)
+"""
+PLUGINS = {
+    "src/plugin.py": "import not_installed\nTEXT = 'a'",
+    "src/more/__init__.py": "TEXT = 'b'",
+    "src/.venv/x.py": "",
+    "other.py": "",
+}
+
+
+def test_a_program_of_the_platforms_own_sdk_takes_nothing_of_edgekit_along(tmp_path):
+    built(program(tmp_path, {}, main=SDK.replace("(name)", "('json')")))
+    assert sorted(files(tmp_path / "build")) == ["src/main.py", "wrangler.jsonc"]
+
+
+def test_modules_loaded_by_a_computed_name_go_along_from_a_folder_of_their_own(tmp_path):
+    for name, text in {"src/main.py": SDK, **PLUGINS}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    program(tmp_path, {"main": "src/main.py"})
+    result = run("build", str(tmp_path))
+    assert "src/main.py:8 loads modules by names" in result.output
+    assert "all of src/ goes along" in result.output
+    made = [name for name in files(tmp_path / "build") if name.endswith(".py")]
+    assert sorted(made) == ["src/main.py", "src/more/__init__.py", "src/plugin.py"]
+
+
+def test_modules_loaded_by_a_computed_name_are_to_be_named_in_the_projects_own_folder(tmp_path):
+    program(tmp_path, {}, main=SDK, plugin="TEXT = 'a'", test_all="import not_installed")
+    result = run("build", str(tmp_path))
+    assert "name with --include those that no import names" in result.output
+    assert "src/plugin.py" not in files(tmp_path / "build")
+    built(tmp_path, "--include", "plugin.py")
+    assert "src/plugin.py" in files(tmp_path / "build")
+
+
 def test_what_has_nothing_to_deploy_is_refused(tmp_path):
     program(tmp_path, {}, main="x = 1")
     assert "nothing to deploy" in run("build", str(tmp_path)).output

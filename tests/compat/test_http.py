@@ -106,6 +106,12 @@ async def test_bodies_in_all_forms():
         await incoming("POST", b"abc", [(b"content-type", b"text/plain")]).form_data()
 
 
+def test_a_body_of_what_it_cannot_be_made_of_is_refused_with_the_sdks_words():
+    for body in (object(), {"a": 1}, 1.5):
+        with pytest.raises(TypeError, match=f"Unsupported type in Response: {type(body).__name__}"):
+            Response(body)
+
+
 async def test_chunks_of_a_body_are_buffers():
     body = incoming("POST", b"abc").body
     assert body is not None
@@ -143,7 +149,10 @@ def test_headers_can_be_changed_and_lack_nothing():
     headers = request.headers
     assert headers["accept"] == "a, b"
     assert headers["nothing"] is None
-    assert headers.get_all("Accept") == ["a", "b"]
+    assert headers.get_all("Accept") == ["a, b"]  # as JavaScript's Headers have them
+    headers.add_header("Set-Cookie", "a=1")
+    headers.add_header("Set-Cookie", "b=2")
+    assert headers.get_all("set-cookie") == ["a=1", "b=2"]
     assert headers.get_all("nothing") == []
     assert headers.get_all("nothing", "x") == "x"
     assert headers.get_content_type() == "text/plain"
@@ -234,6 +243,8 @@ def test_redirect():
     assert isinstance(response, Response)
     with pytest.raises(ValueError, match="redirect status"):
         Response.redirect("https://example.com/", 200)
+    with pytest.raises(ValueError, match="redirect status"):  # looked at before the URL
+        Response.redirect("", 502)
     with pytest.raises(TypeError, match="Unable to parse URL: /there"):
         Response.redirect("/there")
 
@@ -357,6 +368,15 @@ async def test_fetch_adopts_the_answer():
         await fetch("http://127.0.0.1:1/")
 
 
+def test_what_the_platform_tells_of_a_connection_and_nobody_knows_here_is_none():
+    cf = incoming().cf
+    assert (cf.country, cf.latitude, cf["httpProtocol"]) == (None, None, "HTTP/1.1")
+    assert "country" not in cf
+    assert Request("http://h/", cf={"country": "NL"}).cf.country == "NL"
+    with pytest.raises(AttributeError):
+        _ = cf.county
+
+
 def test_what_is_known_of_the_connection_has_a_proxys_methods():
     request = incoming(headers=[(b"accept-encoding", b"gzip")])
     assert request.cf.clientAcceptEncoding == request.cf["clientAcceptEncoding"] == "gzip"
@@ -396,6 +416,11 @@ async def test_objects_of_javascripts_are_taken_for_what_they_are():
     assert (await given.text(), given.headers["a"]) == ("abc", "b")
     assert await Blob([Foreign(b"abc"), Foreign("d")]).text() == "abcd"
     assert FormData(Foreign({"a": "b"}))["a"] == "b"
+    form = FormData({"one": Foreign(WebBlob([b"1"]))})
+    form["two"] = Foreign(WebBlob([b"2"]))
+    form.append("three", Foreign("3"))
+    assert [type(value) for value in form.values()] == [File, File, str]
+    assert await form["two"].text() == "2"
 
 
 def test_faults_are_javascripts_errors_too():

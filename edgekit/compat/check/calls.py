@@ -176,7 +176,11 @@ WORK = _table(
 )  # fmt: skip
 
 # Packages whose randomness at import Workers' SDK puts right by patches of its own.
-PATCHED = frozenset({"aiohttp", "litestar", "numpy", "opentelemetry", "pydantic", "pydantic_core"})
+PATCHED = frozenset(
+    """
+    aiohttp fastapi langchain_openai langsmith litestar numpy opentelemetry pydantic pydantic_core
+    """.split()  # noqa: SIM905
+)
 
 
 def find(table: dict[str, Entry], dotted: str) -> Entry | None:

@@ -9,9 +9,15 @@ from edgekit.compat.check.program import Scope
 from edgekit.compat.check.reading import At, Reader
 from edgekit.compat.modulegraph import ROOMS_LEFT_OUT, left_out
 
-GLOBAL_HANDLERS = frozenset(
-    {"on_fetch", "on_scheduled", "on_queue", "on_alarm", "on_trace", "on_pubsub", "on_email"}
-)
+GLOBAL_HANDLERS = {  # and what the methods of today are given
+    "on_fetch": "request",
+    "on_scheduled": "controller, env, ctx",
+    "on_queue": "batch, env, ctx",
+    "on_alarm": "",
+    "on_trace": "traces, env, ctx",
+    "on_pubsub": "messages, env, ctx",
+    "on_email": "message, env, ctx",
+}
 _LIMITED = frozenset({"ssl", "sqlite3", "lzma"})
 _WRITING = frozenset("wax+")
 _READ_WHOLE = frozenset({"arrayBuffer", "array_buffer", "blob", "bytes", "buffer", "read"})
@@ -58,7 +64,13 @@ def check(reader: Reader) -> None:
                 if reader.is_main and at.scope.above is None and name in GLOBAL_HANDLERS:
                     off = "python_no_global_handlers" in reader.flags
                     why = "is not called with this compatibility date" if off else "is the old form"
-                    reader.report("P021", at.node, f"{name} {why}", "error" if off else None)
+                    severity = "error" if off else None
+                    reader.report("P021", at.node, f"{name} {why}", severity, _method(name))
+
+
+def _method(name: str) -> str:
+    given = ", ".join(filter(None, ("self", GLOBAL_HANDLERS[name])))
+    return f"class Default(WorkerEntrypoint): async def {name[3:]}({given}): ..."
 
 
 # Calls ------------------------------------------------------------------------------------------------

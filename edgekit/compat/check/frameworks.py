@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from edgekit.compat.check.code import GLOBAL_HANDLERS
 from edgekit.compat.check.program import Scope
 from edgekit.compat.check.reading import At, Reader
 
@@ -53,7 +54,8 @@ def check(reader: Reader) -> None:
 def _main(reader: Reader) -> None:
     """An app of another framework where Workers look for a Worker."""
     scope = reader.source.scope
-    if scope.bound("Default") or not scope.bound("app"):
+    # Where there are older handlers, they are what Workers call.
+    if any(map(scope.bound, ("Default", *GLOBAL_HANDLERS))) or not scope.bound("app"):
         return
     made = scope.bound("app")[-1]
     if not isinstance(made, ast.expr):

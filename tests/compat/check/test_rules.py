@@ -556,11 +556,33 @@ def test_every_row_of_the_table_is_a_rule() -> None:
 def test_old_handlers_are_an_error_where_the_date_forbids_them(tmp_path: Path) -> None:
     write(
         tmp_path,
-        main="async def on_fetch(request, env): ...",
+        main="async def on_fetch(request, env): ...\nasync def on_queue(batch): ...",
         **{"wrangler.toml": 'main = "main.py"\ncompatibility_date = "2025-10-01"\n'},
     )
-    [finding] = [each for each in found(tmp_path) if each.rule == "P021"]
-    assert finding.severity == "error"
+    findings = [each for each in found(tmp_path) if each.rule == "P021"]
+    assert [each.severity for each in findings] == ["error", "error"]
+    assert "async def fetch(self, request)" in findings[0].remedy
+    assert "async def queue(self, batch, env, ctx)" in findings[1].remedy
+
+
+def test_old_handlers_of_an_old_date_are_no_error(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        main="""
+            import asgi
+            from starlette.applications import Starlette
+            from workers import fetch
+
+            app = Starlette()
+
+            async def on_fetch(request, env):
+                return await asgi.fetch(app, request, env)
+        """,
+        **{"wrangler.toml": 'main = "main.py"\ncompatibility_date = "2024-10-01"\n'},
+    )
+    own = [each for each in found(tmp_path) if not each.package and each.rule != "P018"]
+    assert not [each for each in own if each.severity == "error"]
+    assert {each.rule for each in own} == {"P021", "P026"}
 
 
 def test_an_old_date_is_reported_where_it_stands(tmp_path: Path) -> None:
