@@ -67,8 +67,8 @@ async def fetch(
 ) -> Response:
     """Send a request; returns when the response's headers are there, while its body streams.
 
-    `input` is a Request, or an absolute http(s) URL with Request's options, as keywords or in one
-    dict. `redirect` is "follow" (20 times at most), "manual" or "error". An aborted `signal` raises
+    `input` is a Request, or an absolute http(s) or data: URL with Request's options, as keywords or in
+    one dict. `redirect` is "follow" (20 times at most), "manual" or "error". An aborted `signal` raises
     its reason, from reading the body too. With the header `upgrade: websocket` (the URL may be ws or
     wss then) the response has status 101 and a `web_socket`, or is the server's refusal.
 
@@ -102,10 +102,25 @@ async def fetch(
             signal=signal,
             **others,
         )
+    if request.url.startswith("data:"):
+        return _from_data(request)
     if request._signal is None:
         return await _Fetch(request, coding != "manual").run()
     with _Interrupt(request._signal):
         return await _Fetch(request, coding != "manual").run()
+
+
+def _from_data(request: Request) -> Response:
+    from edgekit.web import data_urls
+
+    if request._signal is not None:
+        request._signal.throw_if_aborted()
+    found = data_urls.read(request.url)
+    if found is None:
+        raise WebTypeError(f"Fetch API cannot load: {request.url:.200}")
+    content_type, content = found
+    body = content if request.method == "GET" else None
+    return Response(body, headers={"content-type": content_type})
 
 
 class _Plain(Request):
