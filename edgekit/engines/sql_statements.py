@@ -276,14 +276,14 @@ class Statements:
     def _begin(self, statement: str, params: Sequence[SqlValue]) -> str:
         """Begin a statement; the text that was run, which may be another one than what was said."""
         try:
-            self._cursor.execute(statement, params or None, prepare_flags=_CLIENTS)
+            self._execute(statement, params)
         except apsw.SQLError as error:
             instead = limited(statement, _offset(error))
             if instead is None:
                 raise
             text, at, extra = instead
             try:
-                self._cursor.execute(text, params or None, prepare_flags=_CLIENTS)
+                self._execute(text, params)
             except apsw.SQLError as other:
                 if (place := _offset(other)) is not None and place >= at:
                     place -= extra
@@ -293,6 +293,15 @@ class Statements:
                 raise
             return text
         return statement
+
+    def _execute(self, statement: str, params: Sequence[SqlValue]) -> None:
+        try:
+            self._cursor.execute(statement, params or None, prepare_flags=_CLIENTS)
+        except apsw.BindingsError:
+            # Parameters are counted before it runs, which is when SQLite sees that another connection has
+            # changed the schema: what is wrong may be something else by now.
+            self.trusted("SELECT 1 FROM sqlite_schema LIMIT 1")
+            self._cursor.execute(statement, params or None, prepare_flags=_CLIENTS, can_cache=False)
 
     def _names(self, cursor: apsw.Cursor, statement: str) -> tuple[str, ...]:
         """The names of the columns of the statement that was begun.

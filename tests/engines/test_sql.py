@@ -542,3 +542,13 @@ async def test_thousands_at_once(sql: SQLiteSql):
     await asyncio.gather(*(run(sql, Query("INSERT INTO t VALUES (?)", (n,))) for n in range(3000)))
     counts = await asyncio.gather(*(rows(sql, "SELECT count(*) FROM t") for _ in range(1000)))
     assert counts == [[(3000,)]] * 1000
+
+
+async def test_what_is_wrong_is_said_of_the_schema_of_now(sql: SQLiteSql):
+    # The connection that reads has seen the table, and not yet that it is gone.
+    await run(sql, "CREATE TABLE t (a)")
+    await run(sql, "SELECT a FROM t")
+    wrong = Query("SELECT a FROM t WHERE a = ?", (1, 2))
+    assert "Wrong number" in str(await refused(sql, wrong))
+    await run(sql, "DROP TABLE t")
+    assert str(await refused(sql, wrong)) == "no such table: t"
