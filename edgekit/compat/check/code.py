@@ -7,6 +7,7 @@ import ast
 from edgekit.compat.check import calls
 from edgekit.compat.check.program import Scope
 from edgekit.compat.check.reading import At, Reader
+from edgekit.compat.check.rules import Severity
 from edgekit.compat.modulegraph import ROOMS_LEFT_OUT, left_out
 
 GLOBAL_HANDLERS = {  # and what the methods of today are given
@@ -64,7 +65,7 @@ def check(reader: Reader) -> None:
                 if reader.is_main and at.scope.above is None and name in GLOBAL_HANDLERS:
                     off = "python_no_global_handlers" in reader.flags
                     why = "is not called with this compatibility date" if off else "is the old form"
-                    severity = "error" if off else None
+                    severity: Severity | None = "error" if off else None
                     reader.report("P021", at.node, f"{name} {why}", severity, _method(name))
 
 
