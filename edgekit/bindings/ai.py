@@ -1,8 +1,8 @@
 """Ai: run a model, by way of any server that speaks OpenAI's HTTP API. Spec: Workers AI.
 
 Calls and answers have the platform's form; `ai_wire.py` turns them into that API's and back. What a
-model can do here: text from a prompt or messages, with tools and JSON mode, whole or streamed, and
-embeddings. AI Gateway, AutoRAG, AI Search and toMarkdown are services of the platform: UnsupportedError.
+model can do here: text from a prompt, messages or an input, with tools and JSON mode, whole or streamed,
+and embeddings. AI Gateway, AutoRAG, AI Search and toMarkdown are services of the platform: UnsupportedError.
 """
 
 from __future__ import annotations
@@ -92,8 +92,9 @@ class Ai(Spelled):
         With `prompt` or `messages`: a dict with `response` (text; a value with `response_format`),
         `usage`, and `tool_calls` where there are any; with `stream=True` a ReadableStream of
         server-sent events, `data: {"response": "..."}` each, then `data: [DONE]`. With `text` (one or
-        several): `data`, a list of floats for each, and their `shape`. `return_raw_response` gives
-        the server's own Response. Raises AiError, "5007: No such model ..." among others.
+        several): `data`, a list of floats for each, and their `shape`. With `input`, and perhaps
+        `instructions`: an answer of OpenAI's Responses API, or a stream of its events.
+        `return_raw_response` gives the server's own Response. Raises AiError, "5007: No such model ..." among others.
         """
         if gateway is not None:
             _unsupported("the option gateway", "AI Gateway")
@@ -103,6 +104,8 @@ class Ai(Spelled):
         headers = dict(extra_headers or {})
         if "text" in inputs:
             path, body = "/embeddings", embedding_request(name, inputs)
+        elif "input" in inputs:
+            path, body = "/responses", {**inputs, "model": name}
         else:
             path, body = "/chat/completions", chat_request(name, inputs)
         response = await self._ask(path, body, headers=headers, signal=signal)
@@ -112,6 +115,9 @@ class Ai(Spelled):
             raise await self._failed(response, model)
         if path == "/embeddings":
             return embedding_result(await self._json(response, model))
+        if path == "/responses":  # which has the same form on both sides
+            streams = inputs.get("stream")
+            return response.body if streams else Plain(await self._json(response, model))
         if inputs.get("stream"):
             return ReadableStream(_stream(response, model))
         return text_result(await self._json(response, model), inputs)

@@ -46,7 +46,7 @@ def chat_request(model: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Text generation as a request to /chat/completions. AiError for inputs that are nothing of the kind."""
     messages, prompt = inputs.get("messages"), inputs.get("prompt")
     if (messages is None) == (prompt is None):
-        wrong = "required properties at '/' are 'prompt' or 'messages' (or 'text', for embeddings)"
+        wrong = "required properties at '/' are 'prompt' or 'messages' (or 'input'; 'text', for embeddings)"
         if messages is not None:
             wrong = "prompt and messages are mutually exclusive"
         raise AiError(f"5006: Error: {wrong}", code=5006)

@@ -16,7 +16,6 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from edgekit.bindings.webidl import from_base64
 from edgekit.cli import options
 from edgekit.errors import ConfigError, KVError
 
@@ -304,6 +303,8 @@ def _item(value: Any) -> dict[str, Any]:
         if number is not None and (isinstance(number, bool) or not isinstance(number, int | float)):
             raise ValueError(f"{name} is not a number")
     if value.get("base64"):
+        from edgekit.bindings.webidl import from_base64
+
         try:
             return {**value, "value": from_base64(value["value"])}
         except ValueError as error:

@@ -93,6 +93,16 @@ async def test_prompt_is_answered(ai: Ai, server: Server) -> None:
     assert (ai.last_request_id, ai.lastRequestHttpStatusCode) == ("r1", 200)  # type: ignore[attr-defined]
 
 
+async def test_the_responses_api_has_one_form_on_both_sides(ai: Ai, server: Server) -> None:
+    server.answer = {"id": "r", "output": [{"type": "message", "content": []}]}
+    inputs = {"instructions": "Be brief.", "input": "Hi", "reasoning": {"effort": "low"}}
+    assert await ai.run("@cf/one", inputs) == server.answer
+    assert server.requests[0][:2] == ("/v1/responses", {**inputs, "model": "one"})
+    server.answer = [b"event: response.completed\ndata: {}\n\n"]
+    streamed = await ai.run("@cf/one", {**inputs, "stream": True})
+    assert await streamed.read_all() == b"".join(server.answer)
+
+
 async def test_messages_are_passed_on_with_every_option(ai: Ai, server: Server) -> None:
     messages = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
     options = {
