@@ -252,7 +252,9 @@ class Statements:
                 self._run_before(statements[:-1])
             if refused is not None:
                 if last:
-                    self._prepared(last, query.params)  # what SQLite has to say comes first
+                    # What SQLite has to say comes first, but for the count of parameters.
+                    with suppress(apsw.BindingsError):
+                        self._prepared(last, query.params)
                 raise SqlError(refused[0], code=refused[1])
             if not last:
                 raise SqlError(_NO_STATEMENT)

@@ -552,3 +552,13 @@ async def test_what_is_wrong_is_said_of_the_schema_of_now(sql: SQLiteSql):
     assert "Wrong number" in str(await refused(sql, wrong))
     await run(sql, "DROP TABLE t")
     assert str(await refused(sql, wrong)) == "no such table: t"
+
+
+@pytest.mark.parametrize(
+    "sql_text", ["ALTER TABLE t RENAME TO _cf_t", "ALTER TABLE t RENAME TO _cf_t; SELECT ?, ?"]
+)
+async def test_what_is_forbidden_is_said_before_parameters_are_counted(
+    sql: SQLiteSql, sql_text: str
+) -> None:
+    await run(sql, "CREATE TABLE t (a)")
+    assert str(await refused(sql, Query(sql_text, (1,)))) == "not authorized"
