@@ -224,16 +224,19 @@ class _HTTPExchange(_Exchange):
         """The next chunk of the request's body, b"" at its end.
 
         An app may cancel its receive(), as Starlette does to see whether the client is there; what
-        comes then is for the next one.
+        comes then is for the next one. Of several that wait each gets a chunk of its own.
         """
         assert self.incoming is not None
         if isinstance(self.incoming, Arriving):
             return await anext(self.incoming, b"")
-        if self.chunk is None:
-            self.chunk = asyncio.ensure_future(anext(self.incoming, b""))
-        await asyncio.wait([self.chunk])
-        chunk, self.chunk = self.chunk, None
-        return chunk.result()
+        while True:
+            asked = self.chunk
+            if asked is None:
+                asked = self.chunk = asyncio.ensure_future(anext(self.incoming, b""))
+            await asyncio.wait([asked])
+            if asked is self.chunk:
+                self.chunk = None
+                return asked.result()
 
     async def send(self, message: Message) -> None:
         if self.ended:

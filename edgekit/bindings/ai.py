@@ -1,8 +1,9 @@
 """Ai: run a model, by way of any server that speaks OpenAI's HTTP API. Spec: Workers AI.
 
 Calls and answers have the platform's form; `ai_wire.py` turns them into that API's and back. What a
-model can do here: text from a prompt, messages or an input, with tools and JSON mode, whole or streamed,
-and embeddings. AI Gateway, AutoRAG, AI Search and toMarkdown are services of the platform: UnsupportedError.
+model can do here: text from a prompt, messages or an input, with tools and JSON mode, whole or
+streamed, and embeddings. AI Gateway, AutoRAG, AI Search and toMarkdown are services of the platform:
+UnsupportedError.
 """
 
 from __future__ import annotations
@@ -91,10 +92,11 @@ class Ai(Spelled):
 
         With `prompt` or `messages`: a dict with `response` (text; a value with `response_format`),
         `usage`, and `tool_calls` where there are any; with `stream=True` a ReadableStream of
-        server-sent events, `data: {"response": "..."}` each, then `data: [DONE]`. With `text` (one or
-        several): `data`, a list of floats for each, and their `shape`. With `input`, and perhaps
-        `instructions`: an answer of OpenAI's Responses API, or a stream of its events.
-        `return_raw_response` gives the server's own Response. Raises AiError, "5007: No such model ..." among others.
+        server-sent events, `data: {"response": "..."}` each, then `data: [DONE]`. With `input`, and
+        perhaps `instructions`: an answer of OpenAI's Responses API, or a stream of its events. With
+        `text` (one or several) and no `input`: `data`, a list of floats for each, and their `shape`.
+        `return_raw_response` gives the server's own Response. Raises AiError, "5007: No such model
+        ..." among others.
         """
         if gateway is not None:
             _unsupported("the option gateway", "AI Gateway")
@@ -102,10 +104,10 @@ class Ai(Spelled):
             _unsupported("the option websocket", "models over web sockets")
         name = self._name_of(f"{prefix}:{model}" if prefix else model)
         headers = dict(extra_headers or {})
-        if "text" in inputs:
-            path, body = "/embeddings", embedding_request(name, inputs)
-        elif "input" in inputs:
+        if "input" in inputs:  # beside which `text` is the form of the answer
             path, body = "/responses", {**inputs, "model": name}
+        elif "text" in inputs:
+            path, body = "/embeddings", embedding_request(name, inputs)
         else:
             path, body = "/chat/completions", chat_request(name, inputs)
         response = await self._ask(path, body, headers=headers, signal=signal)

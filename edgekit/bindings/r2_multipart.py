@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -21,8 +22,10 @@ from edgekit.bindings.results import R2UploadedPart
 from edgekit.bindings.webidl import integer, string
 from edgekit.engines.base import Delete, Fence, Put, Record
 from edgekit.engines.blobs import Piece, dropping, names_of, undropping
-from edgekit.errors import FencedOut, R2TypeError
+from edgekit.errors import FencedOut, R2TypeError, StorageError
 from edgekit.web.spelling import Spelled, options, snake
+
+logger = logging.getLogger(__name__)
 
 MIN_PART = 5 * 1024 * 1024  # bytes, of all parts but the last
 MAX_PARTS = 10_000
@@ -224,14 +227,17 @@ class R2MultipartUpload(Spelled):
     async def _drop_late(self, upload: _Upload, seen: Mapping[int, _Stored], now: float) -> None:
         """Drop the parts that were put after those of a closed upload were looked at. No more will be.
 
-        A process that dies before this leaves them to their deadline.
+        A process that dies before this, or a store that fails, leaves them to their deadline.
         """
         known = {part.blob for part in seen.values()}
-        late = [part for part in (await self._stored(now)).values() if part.blob not in known]
-        if late:
-            at = upload.expires + _GRACE
-            ops = [op for part in late for op in undropping([part.blob], at=at)]
-            await self._space.commit(ops, (), now=now, drop=[[part.piece for part in late]])
+        try:
+            late = [part for part in (await self._stored(now)).values() if part.blob not in known]
+            if late:
+                at = upload.expires + _GRACE
+                ops = [op for part in late for op in undropping([part.blob], at=at)]
+                await self._space.commit(ops, (), now=now, drop=[[part.piece for part in late]])
+        except StorageError as error:  # the upload is over all the same
+            logger.warning("late parts of an upload to %s: %s", self._space.objects, error)
 
     def _closing(self, upload: _Upload, state: int, parts: Any) -> list[Put | Delete]:
         """No more parts, and no deadline for those that there are. Their records expire by themselves."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"\d+")
 _NO_NUMBER = float("inf")
+_STARS = re.compile(r"\*\*+").sub
 _HIDDEN = re.compile(r"(?:^|/)\.").search
 _DRIZZLE = "*/migration.sql"  # where that tool writes them
 
@@ -175,7 +176,8 @@ def _pattern(entry: D1DatabaseConfig) -> str:
             f"migrations_pattern {entry.migrations_pattern!r} must be within migrations_dir, as"
             f" {f'{start}*.sql'!r} is"
         )
-    return inside
+    # A "**" within a name is a "*", as wrangler has it; Python refuses it.
+    return "/".join(part if part == "**" else _STARS("*", part) for part in inside.split("/"))
 
 
 def _normal(path: str) -> str:

@@ -91,10 +91,10 @@ def _parsed(data: bytes) -> dict[str, str | None]:
             raise click.ClickException("the secrets are no object of names and values")
     else:
         for line in parse_stream(StringIO(text)):
-            if line.error:
+            if line.error or (line.key is not None and line.value is None):
                 raise click.ClickException(f"line {line.original.line} is not KEY=VALUE")
             if line.key is not None:
-                given[line.key] = line.value or ""
+                given[line.key] = line.value
     if not given:
         raise click.ClickException("there are no secrets in it")
     for key, value in given.items():

@@ -21,9 +21,7 @@ from edgekit.context import ExecutionContext
 from edgekit.runtime.lifespan import Lifespan
 
 EncodeBody = Literal["automatic", "manual"]
-MOST_APPS = (
-    8  # whose lifespans go on while nobody asks them; of a project's own there are one or two
-)
+MOST_APPS = 8  # whose lifespans go on while nobody asks; a project of its own has one or two
 
 
 @dataclass(frozen=True, kw_only=True)

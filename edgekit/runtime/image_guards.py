@@ -16,6 +16,7 @@ from edgekit.bindings.assets import path_of
 from edgekit.errors import HTTPError
 from edgekit.web.request import Request
 from edgekit.web.response import Response
+from edgekit.web.streams import aclose
 from edgekit.worker import Dispatch, Worker, error_response
 
 
@@ -43,6 +44,7 @@ def guarded(dispatch: Dispatch, worker: Worker) -> Dispatch:
             response = error_response(error)
         if response.status == 304 or _is_harmless(response.headers.get("content-type") or ""):
             return response
+        await aclose(response._take())
         return _blocked()
 
     return guard

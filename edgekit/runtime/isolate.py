@@ -274,9 +274,7 @@ class Isolate:
     async def _release(self) -> None:
         await self._stop_jobs()
         async with AsyncExitStack() as steps:  # from the last to the first, whichever of them fail
-            if self._own_store and self._store is not None:
-                steps.push_async_callback(self._store.close)
-                self._store = None
+            steps.push_async_callback(self._close_store)
             for lifespan in self._lifespans:
                 steps.push_async_callback(lifespan.stop)
             self._lifespans.clear()
@@ -291,6 +289,12 @@ class Isolate:
                 for end in scope.at_stop:
                     steps.push_async_callback(end)
                 scope.at_stop.clear()
+
+    async def _close_store(self) -> None:
+        # Known up to here: whoever asks for it while others stop must not open another one.
+        if self._own_store and self._store is not None:
+            store, self._store = self._store, None
+            await store.close()
 
     async def _stop_sweeper(self) -> None:
         if self._sweeper is not None:

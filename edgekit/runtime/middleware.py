@@ -61,9 +61,8 @@ class EdgeMiddleware:
             await self._app(scope, inside.receive, inside.send)
         except Exception:
             if inside.said:
-                logger.exception(
-                    "the wrapped app's lifespan failed"
-                )  # it is raised at the end only
+                # Now, as it is raised at the end only.
+                logger.exception("the wrapped app's lifespan failed")
                 await inside.end()
                 raise
             logger.debug("the wrapped app has no lifespan", exc_info=True)

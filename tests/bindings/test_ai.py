@@ -101,6 +101,10 @@ async def test_the_responses_api_has_one_form_on_both_sides(ai: Ai, server: Serv
     server.answer = [b"event: response.completed\ndata: {}\n\n"]
     streamed = await ai.run("@cf/one", {**inputs, "stream": True})
     assert await streamed.read_all() == b"".join(server.answer)
+    server.answer = {"id": "r"}
+    formed = {"input": "Hi", "text": {"format": {"type": "json_object"}}}
+    assert await ai.run("@cf/one", formed) == server.answer
+    assert server.requests[-1][:2] == ("/v1/responses", {**formed, "model": "one"})
 
 
 async def test_messages_are_passed_on_with_every_option(ai: Ai, server: Server) -> None:

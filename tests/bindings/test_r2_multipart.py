@@ -14,7 +14,7 @@ from edgekit.bindings.r2 import R2Bucket
 from edgekit.bindings.r2_multipart import R2MultipartUpload
 from edgekit.bindings.r2_object import R2Object, R2ObjectBody
 from edgekit.engines.open import Store
-from edgekit.errors import R2Error, R2TypeError, UnsupportedError
+from edgekit.errors import R2Error, R2TypeError, StorageError, UnsupportedError
 from edgekit.testing.clock import ManualClock
 from edgekit.web.streams import ReadableStream
 
@@ -332,6 +332,29 @@ async def test_a_part_that_comes_while_the_upload_ends_is_dropped(
     assert await bucket.head("k") is None or await content(bucket, "k") == b"x"
     await store.sweep(now=clock.now())
     assert await blob_records(store) == (1 if end == "complete" else 0)
+
+
+@pytest.mark.parametrize("end", ["complete", "abort"])
+async def test_who_has_ended_an_upload_is_told_so_though_its_late_parts_cannot_be_looked_for(
+    bucket: R2Bucket,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    end: str,
+) -> None:
+    upload = await begun(bucket)
+    part = await upload.upload_part(1, "x")
+
+    async def fail(*args: Any, **options: Any) -> Any:
+        raise StorageError("disk failed")
+
+    async def then_fail() -> None:
+        monkeypatch.setattr(store.records, "list", fail)
+
+    once_the_parts_are_listed(monkeypatch, store, then_fail)
+    await (upload.complete([part]) if end == "complete" else upload.abort())
+    assert "disk failed" in caplog.text
+    assert (await bucket.head("k") is not None) == (end == "complete")
 
 
 async def test_a_part_that_is_put_anew_while_it_is_completed_is_not_taken(

@@ -244,6 +244,7 @@ def listed() -> list[str]:
     ("pattern", "names"),
     [
         ("migrations/*.sql", ["1_a.sql", "9_b.sql", "10_c.sql", "init.sql", "seed.sql"]),
+        ("migrations/1**.sql", ["1_a.sql", "10_c.sql"]),
         ("./migrations/*.up.sql", []),
         ("migrations//sub/*.sql", ["sub/0001_x.sql"]),
         ("migrations/.old/*.sql", [".old/0.sql"]),

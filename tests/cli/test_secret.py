@@ -211,10 +211,10 @@ def test_many_at_once_from_json(folder: Path) -> None:
 
 def test_many_at_once_from_a_file_of_lines(folder: Path) -> None:
     (folder / "given.env").write_text(
-        "# mine\nexport KEY='a $b'\nLINES=\"c\nd\"\nALONE\nKEY=last\n"
+        "# mine\nexport KEY='a $b'\nLINES=\"c\nd\"\nEMPTY=\nKEY=last\n"
     )
     bulk("", "given.env", "-e", "staging")
-    assert load(env="staging").variables() == {"KEY": "last", "LINES": "c\nd", "ALONE": ""}
+    assert load(env="staging").variables() == {"KEY": "last", "LINES": "c\nd", "EMPTY": ""}
     assert load().variables() == {}
 
 
@@ -228,6 +228,7 @@ def test_many_at_once_from_a_file_of_lines(folder: Path) -> None:
         ('{"KEY": "hunter2", ', "are not JSON: "),
         ("[" * 100_000, "are not JSON"),
         ("KEY=hunter2\nhunter2 hunter2\n", "line 2 is not KEY=VALUE"),
+        ("KEY=hunter2\nOTHER\n", "line 2 is not KEY=VALUE"),
         ('{"KEY": "hunter2", "B": 2}', "the value of 'B' is no string"),
         ('{"KEY": "hunter2", "a-b": "hunter2"}', "'a-b' is not a name"),
         ('{"KEY": "hunter2", "KV": "hunter2"}', "already the name of one in kv_namespaces"),

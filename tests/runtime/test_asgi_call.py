@@ -62,6 +62,27 @@ async def test_a_receive_that_is_cancelled_loses_nothing_of_a_stream() -> None:
     assert await (await call(app, "POST", body())).text() == "ab"
 
 
+async def test_receives_that_overlap_get_a_chunk_each() -> None:
+    more = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        await more.wait()
+        yield b"a"
+        yield b"b"
+
+    async def app(scope, receive, send):
+        # Starlette's StreamingResponse waits for the disconnect beside the stream, which may read the body.
+        both = [asyncio.ensure_future(receive()) for _ in range(2)]
+        await turns()
+        more.set()
+        read = b"".join(message["body"] for message in await asyncio.gather(*both))
+        assert not (await receive())["more_body"]
+        await send(START)
+        await send(part(read, False))
+
+    assert await (await call(app, "POST", body())).text() == "ab"
+
+
 async def test_a_receive_that_is_cancelled_loses_nothing_of_a_connection(serve) -> None:
     async def app(scope, receive, send):
         # What Starlette's is_disconnected() does, and the middleware of others.

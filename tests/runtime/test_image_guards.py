@@ -12,6 +12,7 @@ from edgekit.errors import HTTPError
 from edgekit.testing.client import TestClient
 from edgekit.web.request import Request
 from edgekit.web.response import Response
+from edgekit.web.streams import ReadableStream
 
 
 def app(folder: Path, *, assets: bool = True, first: bool = False) -> App:
@@ -110,6 +111,29 @@ async def test_not_modified_and_errors(tmp_path: Path) -> None:
         assert (await client.get(path, headers={"x-status": "304"})).status == 304
         assert (await client.get(path, headers={"x-raise": '"text"'})).status == 400
         assert (await client.get(path, headers={"x-raise": '{"a": 1}'})).status == 403
+
+
+async def test_a_body_that_is_blocked_is_closed(tmp_path: Path) -> None:
+    guarded = app(tmp_path)
+    closed = []
+
+    class Body:
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            raise AssertionError("nobody reads it")
+
+        async def aclose(self):
+            closed.append(True)
+
+    @guarded.get("/_next/image")
+    async def page(request: Request) -> Response:
+        return Response(ReadableStream(Body()), headers={"content-type": "text/html"})
+
+    async with TestClient(guarded) as client:
+        assert (await client.get("/_next/image?url=https://other.test/")).status == 403
+        assert closed == [True]
 
 
 async def test_without_assets_there_are_none(tmp_path: Path) -> None:

@@ -230,14 +230,14 @@ async def test_an_error_while_it_closes_leaves_nothing_open(
     somewhere: Path, monkeypatch, where: str
 ) -> None:
     monkeypatch.setenv("EDGEKIT_STORE", f"sqlite:{somewhere}/state")
-    ended: list[str] = []
+    ended: list[Store] = []
     app, other = App(AppEnv), App()
 
     async def living(scope, receive, send):
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        ended.append("lifespan")
+        ended.append(isolate._open())  # it is there up to the end, and no other one
         await send({"type": "lifespan.shutdown.complete"})
 
     async def failing():
@@ -253,7 +253,8 @@ async def test_an_error_while_it_closes_leaves_nothing_open(
     store = isolate._open()
     with pytest.raises(ZeroDivisionError):
         await isolate.stop()
-    assert ended == ["lifespan"]
+    assert ended == [store]
+    assert isolate._store is None
     with pytest.raises(StorageError, match="closed"):
         await store.records.get("x", b"x", now=0)
     assert isolate.scope not in context.running
