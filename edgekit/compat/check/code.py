@@ -10,7 +10,7 @@ from edgekit.compat.check.reading import At, Reader
 from edgekit.compat.check.rules import Severity
 from edgekit.compat.modulegraph import ROOMS_LEFT_OUT, left_out
 
-GLOBAL_HANDLERS = {  # and what the methods of today are given
+OLDER_HANDLERS = {  # all that Workers ever had, and what the methods of today are given
     "on_fetch": "request",
     "on_scheduled": "controller, env, ctx",
     "on_queue": "batch, env, ctx",
@@ -62,7 +62,7 @@ def check(reader: Reader) -> None:
                         rule = "P001" if dotted == "threading.Thread" else "P004"
                         reader.report(rule, at.node, f"a class of {dotted}")
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                if reader.is_main and at.scope.above is None and name in GLOBAL_HANDLERS:
+                if reader.is_main and at.scope.above is None and name in OLDER_HANDLERS:
                     off = "python_no_global_handlers" in reader.flags
                     why = "is not called with this compatibility date" if off else "is the old form"
                     severity: Severity | None = "error" if off else None
@@ -70,7 +70,7 @@ def check(reader: Reader) -> None:
 
 
 def _method(name: str) -> str:
-    given = ", ".join(filter(None, ("self", GLOBAL_HANDLERS[name])))
+    given = ", ".join(filter(None, ("self", OLDER_HANDLERS[name])))
     return f"class Default(WorkerEntrypoint): async def {name[3:]}({given}): ..."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from edgekit.compat.check.code import GLOBAL_HANDLERS
+from edgekit.compat.check.code import OLDER_HANDLERS
 from edgekit.compat.check.program import Scope
 from edgekit.compat.check.reading import At, Reader
 
@@ -55,7 +55,7 @@ def _main(reader: Reader) -> None:
     """An app of another framework where Workers look for a Worker."""
     scope = reader.source.scope
     # Where there are older handlers, they are what Workers call.
-    if any(map(scope.bound, ("Default", *GLOBAL_HANDLERS))) or not scope.bound("app"):
+    if any(map(scope.bound, ("Default", *OLDER_HANDLERS))) or not scope.bound("app"):
         return
     made = scope.bound("app")[-1]
     if not isinstance(made, ast.expr):
