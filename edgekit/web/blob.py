@@ -27,6 +27,10 @@ Bytes = bytes  # in a class with a method `bytes`, annotations need another name
 
 _PRINTABLE = re.compile(r"[\x20-\x7e]*").fullmatch
 _NEWLINE = re.compile(r"\r\n?")
+_LISTED = re.compile(r'(?:[^,"]|"(?:\\.|[^"\\])*"?)+').findall
+_MEDIA_TYPE = re.compile(
+    r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*(?:;.*)?"
+).fullmatch
 
 
 class Source(Protocol):
@@ -226,3 +230,9 @@ def _flush(run: list[bytes], slices: list[_Slice]) -> None:
     if data:
         slices.append(_Slice(_Memory(data), 0, len(data)))
     run.clear()
+
+
+def media_type(content_type: str) -> str:
+    """The media type of a body: the last that a Content-Type header lists; "" where there is none."""
+    found = [each.strip(" \t") for each in _LISTED(content_type)]
+    return next((each for each in reversed(found) if _MEDIA_TYPE(each)), "")

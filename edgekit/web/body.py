@@ -6,7 +6,6 @@ somebody asks.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from edgekit import host
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
     from edgekit.web.headers import Headers
 
 TEXT = b"text/plain;charset=UTF-8"
-_LISTED = re.compile(r'(?:[^,"]|"(?:\\.|[^"\\])*"?)+').findall
-_MEDIA_TYPE = re.compile(
-    r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*(?:;.*)?"
-).fullmatch
 Bytes = bytes  # in a class with a method `bytes`, annotations need another name for the type
 
 
@@ -64,12 +59,6 @@ def extract_body(body: Any) -> tuple[bytes | ReadableStream | None, bytes | None
     if hasattr(body, "__aiter__") or hasattr(body, "__iter__"):
         return ReadableStream(body), None
     raise WebTypeError(f"a body cannot be made of {kind.__name__}")
-
-
-def media_type(content_type: str) -> str:
-    """The media type of a body: the last that a Content-Type header lists; "" where there is none."""
-    found = [each.strip(" \t") for each in _LISTED(content_type)]
-    return next((each for each in reversed(found) if _MEDIA_TYPE(each)), "")
 
 
 class Body(Spelled):
@@ -132,7 +121,7 @@ class Body(Spelled):
 
     async def blob(self) -> Blob:
         """The body as a Blob of the body's content type."""
-        from edgekit.web.blob import Blob
+        from edgekit.web.blob import Blob, media_type
 
         content_type = media_type(self.headers.get("content-type") or "")
         return Blob([await self.bytes()], type=content_type)

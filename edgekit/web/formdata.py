@@ -196,8 +196,10 @@ class _Multipart:
     def begin(self, part: Any) -> None:
         """A part's headers are there: `part` is a multipart.MultipartSegment."""
         disposition: str = part.header("Content-Disposition", "")
-        if "\t" in disposition:  # which the package does not take for a space
-            _, part.name, part.filename = self.split(disposition.replace("\t", " "))
+        if "\t" in disposition:  # which the package does not take for a space, between quoted texts
+            pieces = disposition.split('"')
+            pieces[::2] = [piece.replace("\t", " ") for piece in pieces[::2]]
+            _, part.name, part.filename = self.split('"'.join(pieces))
         if not part.name and not _NO_NAME.search(disposition):
             raise WebSyntaxError("Content-Disposition header in FormData part is missing a name.")
         self.name = part.name or ""

@@ -64,6 +64,8 @@ class Response(Body):
     as on Workers, or those of another Response in its place. `body` is None, str, bytes, bytearray,
     memoryview, Blob, FormData, URLSearchParams, a ReadableStream, or an (async) iterable of bytes,
     which is sent as it comes.
+    The body tells its length, a stream by `ReadableStream(source, length=)`; a content-length header
+    that was set by hand is sent in answer to HEAD only.
     Under a content-encoding header of gzip, deflate or br the body is compressed while it is sent;
     a body that is compressed already needs `encode_body="manual"`.
     Errors: WebRangeError for a status outside 200 to 599 (101 goes with a web socket), WebTypeError
@@ -301,7 +303,7 @@ def length_in(headers: Headers) -> int | None:
     """The length in bytes that a content-length header tells of the body that came with it."""
     value = headers.get("content-length", "")
     chunked = "transfer-encoding" in headers  # which overrides it
-    return int(value) if value.isdigit() and len(value) < 19 and not chunked else None
+    return int(value) if value.isdecimal() and len(value) < 19 and not chunked else None
 
 
 def convert(value: Any, handler: Any) -> Response:

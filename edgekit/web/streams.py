@@ -8,6 +8,8 @@ produces. It is not a general stream of objects: chunks are bytes (str is encode
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import sys
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Any
@@ -230,6 +232,10 @@ class _Tee:
         self.done = False
         self.error: Exception | None = None
         self.pulling: asyncio.Task[None] | None = None
+        self.options: dict[str, Any] = {}  # of that task
+        if sys.platform != "emscripten":  # Pyodide 0.26 has no such option
+            # One for all chunks: a generator may set a variable before one and reset it after another.
+            self.options["context"] = contextvars.copy_context()
         self.room = asyncio.Event()
         self.loop: asyncio.AbstractEventLoop | None = None  # of whoever waited
 
@@ -252,8 +258,9 @@ class _Tee:
                 await self.room.wait()
             else:
                 # In a task: a reader that is cancelled, as its client has gone, leaves the other one be.
-                if self.pulling is None:
-                    self.pulling = self.loop.create_task(self.pull())
+                # It may end without a step: cancelled with all tasks, or eagerly run by the loop's factory.
+                if self.pulling is None or self.pulling.done():
+                    self.pulling = self.loop.create_task(self.pull(), **self.options)
                 await asyncio.wait([self.pulling])
 
     async def pull(self) -> None:
@@ -275,7 +282,6 @@ class _Tee:
                     self.queues[i].append(chunk)
                     self.ahead[i] += len(chunk)
         finally:
-            self.pulling = None
             self.room.set()
 
     async def close(self) -> None:

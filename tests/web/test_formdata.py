@@ -170,7 +170,7 @@ async def test_epilogue_is_read_to_its_end() -> None:
         ("name=\"a\"; filename*=UTF-8''%e2%82%ac.txt", "a", "€.txt"),
         ('name="a"; filename="x"; filename*=UTF-8\'\'y', "a", "x"),
         ('filename="f"; name=""', "", "f"),
-        ('\tname="a"\t;\tfilename="f"', "a", "f"),
+        ('\tname="a"\t;\tfilename="f\tg"', "a", "f\tg"),
     ],
 )
 async def test_names_are_read_as_browsers_write_them(

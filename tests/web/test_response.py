@@ -11,7 +11,7 @@ import pytest
 
 from edgekit.errors import WebRangeError, WebTypeError
 from edgekit.web.headers import Headers
-from edgekit.web.response import Response, convert, describe
+from edgekit.web.response import Response, convert, describe, length_in
 from edgekit.web.streams import ReadableStream
 from edgekit.web.websocket import WebSocketPair
 
@@ -52,6 +52,22 @@ async def test_a_response_in_place_of_the_options_lends_them() -> None:
     assert Response(None, origin, status=500).status == 500
     assert dict(Response(None, origin, headers={}).headers) == {}
     assert Response(origin.body, origin).headers["content-length"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("headers", "length"),
+    [
+        ({"content-length": "5"}, 5),
+        ({}, None),
+        ({"content-length": "\xb2"}, None),  # a digit to Python, though not one of a number
+        ({"content-length": "-5"}, None),
+        ({"content-length": "5, 5"}, None),
+        ({"content-length": "9" * 19}, None),
+        ({"content-length": "5", "transfer-encoding": "chunked"}, None),
+    ],
+)
+def test_the_length_that_headers_tell(headers, length) -> None:
+    assert length_in(Headers(headers)) == length
 
 
 def test_the_status_may_stand_second() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 from collections.abc import AsyncIterator, Iterator
 
@@ -403,6 +404,29 @@ async def test_a_branch_that_is_cancelled_leaves_the_other_be() -> None:
     await asyncio.wait([task])
     go_on.set()
     assert await drain(second) == [b"1", b"2"]
+
+
+async def test_tee_goes_on_after_a_pull_that_was_cancelled_before_it_began() -> None:
+    first, second = ReadableStream(numbers()).tee()
+    task = asyncio.ensure_future(drain(first))
+    others = asyncio.all_tasks() - {task}
+    await asyncio.sleep(0)
+    for pull in asyncio.all_tasks() - others - {task}:
+        pull.cancel()
+    assert await task == await drain(second) == await drain(ReadableStream(numbers()))
+
+
+async def test_the_source_of_a_tee_has_one_context() -> None:
+    variable: contextvars.ContextVar[bytes] = contextvars.ContextVar("variable")
+
+    async def source() -> AsyncIterator[bytes]:
+        token = variable.set(b"2")
+        yield b"1"
+        yield variable.get()
+        variable.reset(token)
+
+    first, second = ReadableStream(source()).tee()
+    assert await asyncio.gather(drain(first), drain(second)) == [[b"1", b"2"]] * 2
 
 
 @pytest.mark.parametrize("how", ["cancelled", "closed", "dropped"])

@@ -62,7 +62,7 @@ def _milliseconds(*parts: float) -> float:
     year, month, day, hours, minutes, seconds, ms = map(int, [*given, *_REST[len(given) :]])
     if 0 <= year <= 99:
         year += 1900
-    return float(_time(year, month, day, hours, minutes, seconds, ms))
+    return _time(year, month, day, hours, minutes, seconds, ms)
 
 
 _REST = (0, 0, 1, 0, 0, 0, 0)
@@ -104,7 +104,7 @@ def parse(text: str) -> float:
     if at[4] > 59 or at[5] > 59 or at[3] > (24 if at[4:] == (0, 0) and not ms else 23):
         return math.nan
     offset = int(zone) * 60 + (int(zone_minutes) if zone[0] != "-" else -int(zone_minutes))
-    return float(_time(at[0], at[1] - 1, *at[2:], ms) - offset * 60_000)
+    return _time(at[0], at[1] - 1, *at[2:], ms) - offset * 60_000
 
 
 def _worded(text: str) -> float:
@@ -125,6 +125,8 @@ def _worded(text: str) -> float:
             sign = -1 if token[0] == "-" else 1
             offset = sign * (int(token[1:3]) * 60 + int(token[-2:]))
         elif kind in ("slashed", "number"):
+            if len(token) > 30:  # no date, and Python refuses to read very many digits
+                return math.nan
             numbers += map(int, re.split("[/-]", token))
         elif kind == "word":
             word = token.lower()
@@ -156,7 +158,7 @@ def _worded(text: str) -> float:
     if not (1 <= at_month <= 12 and 1 <= day <= 31) or hours > 24 or minutes > 59 or seconds >= 60:
         return math.nan
     ms = round(seconds * 1000)
-    return float(_time(year, at_month - 1, day, int(hours), int(minutes), 0, ms) - offset * 60_000)
+    return _time(year, at_month - 1, day, int(hours), int(minutes), 0, ms) - offset * 60_000
 
 
 class Date(JsProxy):

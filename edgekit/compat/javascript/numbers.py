@@ -51,6 +51,8 @@ def _fround(value: float) -> float:
 
 
 def _imul(one: float, other: float) -> int:
+    if not math.isfinite(other):
+        return 0
     product = (int(one) * int(other)) & 0xFFFFFFFF
     return product - (1 << 32) if product >> 31 else product
 
@@ -64,8 +66,10 @@ def _extreme(choose: Any, empty: float) -> Callable[..., float]:
 
 def _function(function: Callable[..., float], name: str) -> Any:
     def call(*values: Any) -> int | float:
-        given = [v if isinstance(v, float) else to_number(v) for v in values]
-        given = given or _EMPTY.get(name, [math.nan])
+        count = _COUNTS.get(name, 1)
+        given = [v if isinstance(v, float) else to_number(v) for v in values[:count]]
+        if count is not None:
+            given += [math.nan] * (count - len(given))
         if name in _WHOLE and not math.isfinite(given[0]):
             return given[0] if name in _KEPT else 0
         try:
@@ -86,7 +90,8 @@ def _function(function: Callable[..., float], name: str) -> Any:
     return staticmethod(call)
 
 
-_EMPTY: dict[str, list[float]] = {"max": [], "min": [], "hypot": []}
+# How many arguments count, if not one: a callback of an array's is given more.
+_COUNTS = {"max": None, "min": None, "hypot": None, "pow": 2, "atan2": 2, "imul": 2}
 _KEPT = frozenset({"floor", "ceil", "trunc", "round"})
 _WHOLE = _KEPT | {"clz32", "imul"}
 _OTHERS: dict[str, Callable[..., float]] = {

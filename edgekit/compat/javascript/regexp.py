@@ -27,7 +27,7 @@ _OUTSIDE = {
 }
 _ITEM = re.compile(
     r"\\(?:u\{(?P<point>[0-9a-fA-F]+)\}|u(?P<code>[0-9a-fA-F]{4})|x(?P<byte>[0-9a-fA-F]{2})"
-    r"|c(?P<control>[A-Za-z])|k<(?P<back>[^>]+)>|(?P<class>[pP])\{(?P<property>[^}]*)\}|(?P<escaped>.))"
+    r"|c(?P<control>[A-Za-z])|k<(?P<back>[\w$]+)>|(?P<class>[pP])\{(?P<property>[\w=]*)\}|(?P<escaped>.))"
     r"|\(\?<(?P<name>[A-Za-z_$][\w$]*)>|(?P<plain>.)",
     re.DOTALL,
 )
@@ -167,7 +167,7 @@ def _shown(source: str) -> str:
     """The pattern as it could stand between slashes."""
     if not source:
         return "(?:)"
-    text = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]|/", lambda m: r"\/" if m[0] == "/" else m[0], source)
+    text = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]?|/", lambda m: r"\/" if m[0] == "/" else m[0], source)
     return text.replace("\n", r"\n")
 
 

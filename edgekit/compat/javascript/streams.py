@@ -208,6 +208,8 @@ class Reader(JsProxy):
         self._order = asyncio.Lock()
         self._error: Exception | None = None
         self._closed = Ending()
+        self._reading: asyncio.Task[Any] | None = None  # which is a promise of its own
+        self._cancelled = False
 
     @property
     def closed(self) -> Any:
@@ -224,23 +226,32 @@ class Reader(JsProxy):
                 raise TypeError_("This ReadableStream reader has been released.")
             if self._error is not None:
                 raise self._error
+            self._reading = asyncio.current_task()
             try:
                 value = seen_chunk(await anext(self._chunks))
-            except StopAsyncIteration:
+            except (StopAsyncIteration, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and not self._cancelled:
+                    raise
                 self._closed.end()
                 return Object.over({"done": True, "value": None})
             except Exception as error:
                 self._error = error
                 self._closed.end(error)
                 rethrow(error)
+            finally:
+                self._reading = None
             return Object.over({"done": False, "value": value})
 
     def cancel(self, reason: Any = None) -> Any:
+        """A promise that is kept once the source is closed. A read that waits is at the end."""
 
         async def cancel() -> None:
             if isinstance(self._stream, _Made):
                 await self._stream.end(reason)
-            async with self._order:  # of a read that waits still
+            if self._reading is not None:
+                self._cancelled = True
+                self._reading.cancel()
+            async with self._order:
                 await streams.aclose(self._chunks)
             self._closed.end()
 

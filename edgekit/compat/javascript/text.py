@@ -168,8 +168,15 @@ def parseInt(value: Any, radix: int = 0) -> int | float:
         if not digit.isascii() or int(digit, 36) >= base:
             break
         taken += digit
-    whole = int(f"{sign}{taken}", base) if taken else math.nan
-    return whole if abs(whole) <= 2**53 else number(float(whole))
+    if not taken:
+        return math.nan
+    taken = taken.lstrip("0") or "0"
+    try:
+        # Beyond 1024 digits it is infinite in every base; Python refuses to read very many.
+        whole = float(int(taken, base)) if len(taken) <= 1024 else math.inf
+    except OverflowError:
+        whole = math.inf
+    return number(-whole if sign == "-" else whole)
 
 
 def parseFloat(value: Any) -> int | float:

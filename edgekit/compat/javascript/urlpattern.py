@@ -14,6 +14,7 @@ from edgekit.compat.javascript.convert import native
 from edgekit.compat.javascript.errors import TypeError_
 from edgekit.compat.javascript.proxy import JsProxy
 from edgekit.compat.javascript.values import Array, Object, null
+from edgekit.web.body import encode_text
 from edgekit.web.url import URL
 
 PARTS = (
@@ -42,7 +43,7 @@ def _canonical(part: str, text: str) -> str:
         host = URL.parse(f"http://{text}")
         return text if host is None else host.hostname
     safe = {"pathname": _IN_PATH, "search": _IN_QUERY, "hash": _IN_QUERY}.get(part)
-    return text.lower() if part == "protocol" else quote(text, safe) if safe else text
+    return text.lower() if part == "protocol" else quote(encode_text(text), safe) if safe else text
 
 
 class _Compiled:

@@ -20,7 +20,6 @@ from edgekit.compat.javascript.values import entries_of, null, string
 from edgekit.compat.javascript.views import Pairs, View
 from edgekit.errors import WebSyntaxError
 from edgekit.web import blob, formdata, headers, request, response, streams, url
-from edgekit.web.body import media_type
 
 
 def _pairs(init: Any) -> Any:
@@ -100,7 +99,7 @@ class _Message(View):
 
     def blob(self) -> Any:
         """A promise of the body as a Blob."""
-        kind = media_type(self._it.headers.get("content-type") or "")
+        kind = blob.media_type(self._it.headers.get("content-type") or "")
         return self._read(lambda data: view(blob.Blob([data], type=kind)))
 
     def formData(self) -> Any:

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from edgekit import host
-from edgekit.compat.javascript import timers
+from edgekit.compat.javascript import streams, timers
+from edgekit.compat.javascript.convert import view
 from edgekit.compat.javascript.errors import AggregateError, Error, JsException
 from edgekit.compat.javascript.events import AbortController
 from edgekit.compat.javascript.promises import Promise
 from edgekit.testing.clock import ManualClock
+from edgekit.web.streams import ReadableStream
 
 
 async def value(of: Any) -> Any:
@@ -138,3 +140,26 @@ async def test_the_scheduler_waits_until_it_is_aborted():
         with pytest.raises(JsException, match="enough"):
             await waiting
     assert timers.Performance().now() >= 0
+
+
+async def unending(ended: list[str]) -> Any:
+    try:
+        await never()
+        yield b""
+    finally:
+        ended.append("closed")
+
+
+@pytest.mark.parametrize("source", ["edgekit's", "the code's"])
+async def test_reads_that_wait_are_at_the_end_when_their_reader_is_cancelled(source: str):
+    ended: list[str] = []
+    if source == "edgekit's":
+        stream = view(ReadableStream(unending(ended)))
+    else:
+        stream = streams.ReadableStream.new({"pull": lambda c: never(), "cancel": ended.append})
+    reader = stream.getReader()
+    reads = [reader.read(), reader.read()]
+    await asyncio.sleep(0)
+    await reader.cancel("closed")
+    assert [(await read).to_py() for read in reads] == [{"done": True, "value": None}] * 2
+    assert (reader.closed.done(), ended) == (True, ["closed"])
