@@ -260,8 +260,8 @@ async def test_options_may_have_its_own_route() -> None:
 
 
 async def test_methods_are_case_sensitive_as_http_says_but_declared_in_any_case() -> None:
-    assert (await ask(table("purge /a"), "/a", "PURGE"))[0] == "purge"
-    assert await ask(table("purge /a"), "/a", "purge") == 405
+    assert (await ask(table("frob /a"), "/a", "FROB"))[0] == "frob"
+    assert await ask(table("frob /a"), "/a", "frob") == 405  # one that Request does not know
 
 
 @pytest.mark.parametrize("name", ["get", "post", "put", "patch", "delete", "head", "options"])
