@@ -307,9 +307,12 @@ class _Chunks:
         self._exchange.disconnect()
 
     def __del__(self) -> None:
+        exchange = self._exchange
+        # Where one is left, somebody may be waiting to put the next.
+        over = exchange.gone.is_set() and exchange.chunks.empty()
         # The garbage collector runs in whichever thread it likes.
-        if not self._exchange.gone.is_set() and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._exchange.disconnect)
+        if not over and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(exchange.disconnect)
 
 
 class _SocketExchange(_Exchange):

@@ -376,7 +376,7 @@ class Statements:
             except apsw.SQLError as again:
                 error = again if str(again) == str(error) else error
             except apsw.Error:
-                pass
+                pass  # something else by now: the first error is the one to tell
         refusal, self.rules.refusal = self.rules.refusal, None
         if refusal is not None and isinstance(error, apsw.AuthError | apsw.SQLError):
             text, of_sqlite = refusal

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from threading import Lock
 from typing import TypeVar
 
@@ -62,8 +61,7 @@ class SQLiteMemory:
     async def close(self) -> None:
         """Closing twice is fine."""
         self._closed = True
-        with suppress(apsw.Error):
-            self._con.close()
+        self._con.close()
 
     def failed(self, error: apsw.Error) -> StorageError:
         """What to raise when a read on `reader` raised `error`."""

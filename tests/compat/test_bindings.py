@@ -75,7 +75,8 @@ async def test_d1(env: Any):
 
 
 async def test_errors_are_their_own_and_javascripts(env: Any):
-    errors = pytest.importorskip("edgekit.compat.javascript.errors")
+    from edgekit.compat.javascript import errors
+
     with pytest.raises(errors.JsException, match="Key name cannot be empty"):
         await env.KV.get("")
     with pytest.raises(TypeError):

@@ -15,7 +15,6 @@ from edgekit.compat import greenlets
 from edgekit.testing.client import TestClient
 from tests.compat.loading import Load
 
-pytest.importorskip("urllib3")
 both = threading.Barrier(2, timeout=20)
 
 
@@ -56,7 +55,6 @@ def origin() -> Iterator[str]:
 )
 async def test_other_requests_go_on_while_one_waits(load: Load, origin: str, ask: str):
     library = "urllib.request" if ask.startswith("urllib.") else ask.partition(".")[0]
-    pytest.importorskip(library)
     worker = load(
         f"""
 import {library}

@@ -194,7 +194,6 @@ def test_other_errors_of_the_import_are_its_own(load: Load):
 
 
 def test_what_cannot_run_is_refused_with_file_and_line(load: Load):
-    pytest.importorskip("edgekit.compat.names")
     with pytest.raises(ConfigError) as caught:
         load(
             "import js\nimport js as j\nimport helper\n"

@@ -7,7 +7,6 @@ With "node" in EDGEKIT_REQUIRE a skip is a failure. Packages go to EDGEKIT_NPM_W
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from typing import NoReturn
 
 import pytest
 
+from tests.npm import installed
 from tests.on_workers.places import HERE, PLACES, REPOSITORY, download_wheels, project, running
 
 
@@ -25,19 +25,7 @@ def npm() -> Path:
     folder = Path(
         os.environ.get("EDGEKIT_NPM_WORKERS") or REPOSITORY / ".ci" / "state" / "npm-workers"
     )
-    command = shutil.which("npm")
-    if command is None or shutil.which("node") is None:
-        _unavailable("node or npm is not installed")
-    pinned, lock = folder / "package-lock.json", HERE / "package-lock.json"
-    done = (folder / "node_modules" / ".package-lock.json").exists()  # npm writes it last
-    if not done or not pinned.exists() or pinned.read_bytes() != lock.read_bytes():
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copyfile(HERE / name, folder / name)
-        install = [command, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        ran = subprocess.run(install, cwd=folder, capture_output=True, text=True, check=False)
-        if ran.returncode:
-            _unavailable(f"npm ci failed: {ran.stderr[-500:]}")
+    installed(folder, HERE, _unavailable)
     try:
         download_wheels(folder / "wheels")
     except subprocess.CalledProcessError as error:

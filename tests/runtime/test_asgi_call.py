@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -158,6 +159,31 @@ async def test_a_body_that_breaks_off_is_told_to_the_app_and_to_the_caller(answe
     with pytest.raises(WebTypeError, match="lost"):
         await (await call(app, "POST", body())).text()
     await until(lambda: told == ["http.disconnect"])
+
+
+async def test_an_app_that_still_sends_when_its_caller_lets_go_ends() -> None:
+    broken, ended = asyncio.Event(), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        await broken.wait()
+        raise WebTypeError("Network connection lost.")
+        yield b""
+
+    async def app(scope, receive, send):
+        await send(START)
+        await send(part(b"a"))
+        sending = asyncio.ensure_future(send(part(b"b")))
+        await receive()
+        await asyncio.wait([sending])
+        ended.set()
+
+    response = await call(app, "POST", body())
+    broken.set()
+    await turns()
+    assert not ended.is_set()
+    del response
+    gc.collect()
+    await asyncio.wait_for(ended.wait(), 5)
 
 
 async def test_too_long_a_body_in_chunks_is_a_413_whatever_the_app_makes_of_it(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -16,6 +16,7 @@ from edgekit.compat.javascript.errors import DOMException, RangeError, TypeError
 from edgekit.compat.javascript.proxy import JsProxy
 from edgekit.compat.javascript.values import Object, number, string
 from edgekit.web.body import encode_text
+from edgekit.web.data_urls import decode_base64
 from edgekit.web.encodings import REFUSE, REPLACE, encoding_of
 
 
@@ -89,18 +90,12 @@ def btoa(text: Any) -> str:
         raise DOMException("Invalid character", "InvalidCharacterError") from None
 
 
-_SPACE = str.maketrans("", "", "\t\n\f\r ")
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*").fullmatch
-
-
 def atob(text: Any) -> str:
     """What base64 says, a character a byte."""
-    data = string(text).translate(_SPACE)
-    if len(data) % 4 == 0:
-        data = data.removesuffix("=").removesuffix("=")
-    if len(data) % 4 == 1 or not _BASE64(data):
-        raise DOMException("Invalid character", "InvalidCharacterError")
-    return b64decode(data + "=" * (-len(data) % 4)).decode("latin-1")
+    try:
+        return decode_base64(string(text)).decode("latin-1")
+    except ValueError:
+        raise DOMException("Invalid character", "InvalidCharacterError") from None
 
 
 _COMPONENT = "-_.!~*'()"
