@@ -11,7 +11,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 Named = Annotated[str, msgspec.Meta(min_length=1)]
-Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z")]
+# With a description, which is what a person is told that does not match.
+BUCKET = msgspec.Meta(
+    pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z",
+    description="3 to 63 lower-case letters, digits and hyphens, no hyphen at either end",
+)
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +40,8 @@ class R2BucketConfig(_Entry, frozen=True, kw_only=True):
     """One entry of `r2_buckets`."""
 
     binding: str
-    bucket_name: Bucket | None = None
-    preview_bucket_name: Bucket | None = None
+    bucket_name: Annotated[str, BUCKET] | None = None
+    preview_bucket_name: Annotated[str, BUCKET] | None = None
     jurisdiction: str | None = None
     remote: bool = False
 

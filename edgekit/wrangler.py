@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from edgekit.errors import ConfigError
-from edgekit.kinds import Kinds, entries, named
+from edgekit.kinds import BUCKET, Kinds, entries, named
 
 logger = logging.getLogger("edgekit.config")  # of the configuration as a whole
 
@@ -90,16 +90,22 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ai_models: dict[str, str] = {}
 
 
-_Name = Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9_][a-z0-9_-]*)?\Z")]
-_Date = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\Z")]
+_NAME = msgspec.Meta(
+    pattern=r"^([a-z0-9_][a-z0-9_-]*)?\Z",
+    description="lower-case letters, digits, - and _, no - at the start",
+)
+_DATE = msgspec.Meta(
+    pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\Z",
+    description='a date such as "2026-01-31"',
+)
 
 
 class Project(Kinds, frozen=True, kw_only=True):
     """The keys of a wrangler file that edgekit reads, of the environment in use."""
 
-    name: _Name | None = None
+    name: Annotated[str, _NAME] | None = None
     main: str | None = None
-    compatibility_date: _Date | None = None
+    compatibility_date: Annotated[str, _DATE] | None = None
     compatibility_flags: tuple[str, ...] = ()
     vars: dict[str, Any] = {}
     secrets: Secrets | None = None
@@ -144,6 +150,8 @@ def read_project(raw: dict[str, Any], shown: str, environment: str | None) -> Pr
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `")
         key = located(path.rstrip("`").removeprefix("$").removeprefix(".")) or "the file"
+        for meta in (BUCKET, _NAME, _DATE):
+            what = what.replace(f"`str` matching regex {meta.pattern!r}", meta.description or "")
         raise ConfigError(f"{shown}: {key}: {what}") from None
     for place, entry in entries(project):
         where, fields = located(place), msgspec.structs.fields(entry)
